@@ -1,0 +1,1 @@
+"""Data sets: one file per corpus, each with ``load(**parameters) -> Dataset``."""

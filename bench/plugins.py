@@ -1,0 +1,163 @@
+"""Find metrics, observers, systems and data sets by name. A file's name is its key."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
+from typing import Any, Literal
+
+Kind = Literal["metrics", "observers", "systems", "datasets"]
+_HOMES: dict[str, str] = {
+    "metrics": "metrics",
+    "observers": "metrics.observers",
+    "systems": "systems",
+    "datasets": "bench.datasets",
+}
+
+
+class UnknownName(ValueError):
+    """No built-in file and no installed plug-in has this name."""
+
+
+class Unavailable(RuntimeError):
+    """An optional package or weight is missing; the message is the line that brings it."""
+
+
+def names(kind: Kind) -> dict[str, str]:
+    """Map every known name to its module, importing none of them.
+
+    Raises:
+        ValueError: an installed plug-in has the name of a built-in.
+    """
+    home = find_spec(_HOMES[kind])
+    places = list(home.submodule_search_locations or []) if home else []
+    found = {
+        m.name: f"{_HOMES[kind]}.{m.name}"
+        for m in pkgutil.iter_modules(places)
+        if not m.name.startswith("_") and not m.ispkg
+    }
+    for point in entry_points(group=f"speech_bench.{kind}"):
+        if point.name in found:
+            msg = f"plug-in {point.value!r} may not replace {kind[:-1]} {point.name!r}"
+            raise ValueError(msg)
+        found[point.name] = point.value
+    return dict(sorted(found.items()))
+
+
+def load(kind: Kind, spec: str, **given: Any) -> Any:
+    """Build ``name`` or ``name:key=value,key=value``; values are int, float, bool or str.
+
+    Args:
+        kind: what to look among.
+        spec: name and parameters.
+        given: further parameters (a device), passed only where ``load`` takes them.
+
+    Raises:
+        UnknownName: no such name; the message has the nearest one.
+        ValueError: a parameter that this plug-in does not have.
+        Unavailable: a package that it needs is not installed.
+    """
+    name, _, rest = spec.partition(":")
+    known = names(kind)
+    if name not in known:
+        msg = f"unknown {kind[:-1]} {name!r}{nearest(name, known)} Known: {', '.join(known)}"
+        raise UnknownName(msg)
+    try:
+        build = _callable(known[name])
+    except ImportError as error:
+        raise Unavailable(_install(kind, name, error)) from error
+    taken = inspect.signature(build).parameters
+    pairs = {key: _parse(value) for key, value in _pairs(spec, rest)}
+    if unknown := [key for key in pairs if key.partition(".")[0] not in taken]:
+        msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}"
+        raise ValueError(f"{msg}{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}")
+    pairs |= {key: value for key, value in given.items() if key in taken}
+    try:
+        plugin = build(**pairs)
+    except ImportError as error:
+        raise Unavailable(_install(kind, name, error)) from error
+    for package in getattr(plugin, "requires", ()):
+        try:
+            version(package)
+        except PackageNotFoundError as error:
+            extra = getattr(plugin, "extra", "") or package
+            raise Unavailable(_hint(kind, name, package, extra)) from error
+    return plugin
+
+
+def split(specs: str) -> list[str]:
+    """Split ``a,b:x=1,y=2,c`` into specs; a piece ``key=value`` belongs to the one before it."""
+    found: list[str] = []
+    for piece in specs.split(","):
+        head = piece.partition(":")[0]
+        if found and "=" in head:
+            found[-1] += f"{',' if ':' in found[-1] else ':'}{piece}"
+        elif piece:
+            found.append(piece)
+    return found
+
+
+def nearest(name: str, known: Any) -> str:
+    """Return ``; did you mean 'x'?`` or a full stop."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def _callable(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute or "load")
+
+
+def _pairs(spec: str, rest: str) -> Iterator[tuple[str, str]]:
+    for piece in filter(None, rest.split(",")):
+        key, equals, value = piece.partition("=")
+        if not equals:
+            msg = f"in {spec!r}: {piece!r} is not of the form key=value"
+            raise ValueError(msg)
+        yield key, value
+
+
+def _parse(text: str) -> int | float | bool | str:
+    if text.isdecimal() or (text[:1] == "-" and text[1:].isdecimal()):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _install(kind: str, name: str, error: ImportError) -> str:
+    module = (error.name or "").partition(".")[0]
+    if not module or module in {"bench", "metrics", "systems", "leaderboards"}:
+        raise error  # our own bug, not a missing package
+    return _hint(kind, name, module, EXTRA_OF.get(module, module))
+
+
+def _hint(kind: str, name: str, package: str, extra: str) -> str:
+    what = f"'speech-bench[{extra}]'" if extra in set(EXTRA_OF.values()) else extra
+    return f"{kind[:-1]} {name!r} needs {package}, which is not installed: pip install {what}"
+
+
+#: Import name -> the extra of this distribution that installs it.
+EXTRA_OF = {
+    "whisper": "asr",
+    "faster_whisper": "asr",
+    "pocketsphinx": "asr",
+    "torchaudio": "speaker",
+    "speechbrain": "speaker",
+    "resemblyzer": "speaker",
+    "transformers": "speaker",
+    "funasr": "emotion",
+    "speechmos": "mos",
+    "av": "baselines",
+    "pycodec2": "baselines",
+    "lc3": "baselines",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "ray": "ray",
+}

@@ -1,0 +1,1 @@
+"""Metrics: one file each, arrays and observations in, numbers out. Knows no system and no run."""
