@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -9,6 +10,7 @@ import pkgutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["metrics", "observers", "systems", "datasets"]
@@ -47,6 +49,23 @@ def names(kind: Kind) -> dict[str, str]:
             raise ValueError(msg)
         found[point.name] = point.value
     return dict(sorted(found.items()))
+
+
+def summaries(kind: Kind) -> dict[str, str]:
+    """Map every name to the first line of its module's docstring, importing none of them."""
+    found = {}
+    for name, module in names(kind).items():
+        spec = find_spec(module.partition(":")[0])
+        text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else '""'
+        found[name] = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+    return found
+
+
+def recipes() -> dict[str, str]:
+    """Map every system that can be trained to the module of its recipe."""
+    home = find_spec("systems.train")
+    places = list(home.submodule_search_locations or []) if home else []
+    return {m.name: f"systems.train.{m.name}" for m in pkgutil.iter_modules(places)}
 
 
 def load(kind: Kind, spec: str, **given: Any) -> Any:

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float64]
 
+#: Largest difference of duration, in seconds, that trimming or zero padding the end of an output
+#: may hide from a metric that compares sample by sample. Beyond it the output has failed.
+FIT_SECONDS = 0.1
+
 #: Everything a metric may ask for by naming it as a parameter of `statistic`. The three recordings
 #: arrive at the metric's `sample_rate`, or at the reference's where that is None.
 INPUTS = {
@@ -79,7 +83,7 @@ class Metric(ABC):
 
     def value(self, rows: Rows) -> float:
         """Reduce rows, shape (n, k), to the corpus value."""
-        return float(self.pool(rows.sum(axis=0), np.float64(len(rows))))
+        return float(self.pool(rows.sum(axis=0), np.asarray(float(len(rows)))))
 
     @property
     def additive(self) -> bool:
@@ -108,6 +112,8 @@ class Metric(ABC):
         parts += [f"{f.name}:{getattr(self, f.name)}" for f in dataclasses.fields(self)]
         if {"estimate", "reference", "prompt"} & set(self.needs):
             parts += [f"fs:{self.sample_rate or 'reference'}", f"soxr-vhq:{version('soxr')}"]
+        if self.aligned and {"estimate", "reference"} <= set(self.needs):
+            parts += [f"fit:{FIT_SECONDS}s", "level:none"]
         parts += [f"{package}:{version(package)}" for package in self.requires]
         return "|".join([*parts, f"r:{self.revision}"])
 

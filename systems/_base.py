@@ -38,7 +38,7 @@ class Card:
     sample_rate: int  # Hz, of what goes in and of what comes out; 0: as the input
     paper: str = ""  # "arXiv:2601.13055v1"; empty when there is none
     weights: str = "none"  # "sha256:<hex>", "random:seed=0", "none" (no parameters)
-    scale: Literal["paper", "reduced", "anchor"] = "paper"  # reduced: less size, data or training
+    scale: Literal["paper", "reduced", "anchor", "unknown"] = "paper"  # reduced: less trained too
     licence: str = ""  # of the weights or the wrapped library
     deviations: tuple[str, ...] = ()  # where this code knowingly departs from the paper
     bitrates: tuple[float, ...] = ()  # kbps (1000 bit/s) it can be run at

@@ -1,0 +1,371 @@
+"""Command line. Data goes to stdout, messages to stderr; every command is one library call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from leaderboards.board import Leaderboard
+
+_FORMATS = click.Choice(["table", "md", "csv", "json"])
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """Turn a mistake in the request into one line and exit status 2."""
+    from bench.plugins import Unavailable
+
+    try:
+        yield
+    except (ValueError, FileNotFoundError, Unavailable) as mistake:
+        _stop(str(mistake), 2)
+
+
+def _stop(message: str, status: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(status)
+
+
+def _note(message: object) -> None:
+    click.echo(str(message), err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="speech-bench")
+def main() -> None:
+    """Run speech codecs and TTS systems over data, measure them, and say how sure that is.
+
+    A SPEC is NAME or NAME:key=value,key=value. Exit status: 0 yes; 1 the answer is no (coverage,
+    self-check); 2 a mistake in the request; 3 cannot tell (unlike runs).
+    """
+
+
+def _measuring(command: Any) -> Any:
+    """Add the options that `run` and `score` share."""
+    options = [
+        click.option("--metrics", help="Metric specs, comma-separated: pesq,stoi:align=true."),
+        click.option(
+            "--preset", type=click.Choice(["codec", "tts"]), help="A usual set of metrics."
+        ),
+        click.option("--limit", type=click.IntRange(1), help="Only the first N utterances."),
+        click.option("--jobs", type=click.IntRange(0), default=0, help="Workers; 0: one a core."),
+        click.option("--out", type=click.Path(path_type=Path), default="runs", show_default=True),
+        click.option(
+            "--on-missing",
+            type=click.Choice(["exclude", "worst", "fail"]),
+            default="exclude",
+            show_default=True,
+            help="What a failed or missing output does: left out, counted as the metric's worst, "
+            "or stop.",
+        ),
+        click.option(
+            "--min-coverage",
+            type=click.FloatRange(0, 1),
+            default=1.0,
+            show_default=True,
+            help="Share of outputs to be scored; below it a row is not ranked and the status is 1.",
+        ),
+        click.option("--sort", help="Column to rank by; default: the first."),
+        click.option("--format", "style", type=_FORMATS, default="table", show_default=True),
+        click.option("--json", "as_json", is_flag=True, help="JSON lines: progress and table."),
+        click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.option("--system", "systems", multiple=True, required=True, help="System spec; repeatable.")
+@click.option("--dataset", required=True, help="Data set spec.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--no-timing", is_flag=True, help="Score while generating; time nothing.")
+@click.option("--shard", help="i/n: only every n-th utterance, from the i-th.")
+@click.option("--offline", is_flag=True, help="Never touch the network.")
+@_measuring
+def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -> None:
+    """Render a data set with systems, score them, and print one table."""
+    from bench import suite
+
+    if offline:
+        _offline()
+    with mistakes():
+        metrics = suite.load_metrics(
+            options["metrics"] or suite.PRESETS[options["preset"] or "codec"]
+        )
+        suite.preload(metrics)
+        device = suite.device_of(options["device"])
+        loaded = [suite.load_system(spec, device) for spec in dict.fromkeys(systems)]
+        data = _dataset(dataset, options["limit"], options["shard"])
+    settings = _settings(
+        options, seed=options["seed"], device=device, timed=not options["no_timing"]
+    )
+    runs = []
+    with _verdicts():
+        for system in loaded:
+            record, report = suite.run(system, data, metrics, settings)
+            _note(f"{system.card.name}: {report}")
+            runs.append(record)
+        _show(runs, options)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--dataset", required=True, help="Data set spec: the references.")
+@_measuring
+def score(folder: Path, dataset: str, **options: Any) -> None:
+    """Measure audio made elsewhere: FOLDER holds <utterance id>.wav or .flac."""
+    from bench import suite
+
+    with mistakes():
+        wanted = options["metrics"] or "pesq,stoi,estoi,si_sdr,mel_distance"
+        metrics = suite.load_metrics(wanted)
+        suite.preload(metrics)
+        data = _dataset(dataset, options["limit"], None)
+        if not folder.is_dir():
+            _stop(f"no folder {folder}", 2)
+    with _verdicts():
+        record, report = suite.score_folder(folder, data, metrics, _settings(options))
+        for name in report.unmatched:
+            _note(f"no utterance is called that: {name}")
+        _note(report)
+        _show([record], options)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sort", help="Column to rank by; default: the first.")
+@click.option("--min-coverage", type=click.FloatRange(0, 1), default=1.0, show_default=True)
+@click.option("--format", "style", type=_FORMATS, default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
+@click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences.")
+def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
+    """Put saved runs into one table, or say why they cannot be compared."""
+    from bench.run import read
+
+    with mistakes():
+        records = [read(path) for path in runs]
+    with _verdicts():
+        _show(records, {**options, "as_json": False}, out)
+
+
+@main.command("list")
+@click.argument("kind", type=click.Choice(["systems", "metrics", "observers", "datasets"]))
+def list_(kind: Any) -> None:
+    """Print the names of a kind and what each is; nothing is imported."""
+    from bench.plugins import summaries
+
+    for name, line in summaries(kind).items():
+        click.echo(f"{name:26}{line}")
+
+
+@main.command()
+@click.argument("system")
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
+def card(system: str, style: str) -> None:
+    """Measure a system's parameters, MACs/s, latency and bitrate, beside its paper's."""
+    from bench import plugins
+    from bench.card import measure
+
+    with mistakes():
+        loaded = plugins.load("systems", system, device="cpu")
+    figures = measure(loaded)
+    if style == "json":
+        click.echo(json.dumps(figures))
+        return
+    about = loaded.card
+    for key in ("name", "task", "paper", "scale", "weights", "licence", "versions"):
+        click.echo(f"{key:18}{_text(getattr(about, key))}")
+    click.echo(f"\n{'':18}{'measured':>16}{'published':>16}")
+    for key in (k for k in figures if k not in {"paper", "scale"}):
+        click.echo(f"{key:18}{_text(figures[key]):>16}{_text(figures['paper'].get(key)):>16}")
+    for line in about.deviations:
+        click.echo(f"deviates: {line}")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "" or value == ():
+        return "-"
+    if isinstance(value, tuple | list):
+        return " ".join(_text(v) for v in value)
+    return (
+        f"{value:,.6g}"
+        if isinstance(value, float) and value < 1e5
+        else (f"{value:,.0f}" if isinstance(value, int | float) else str(value))
+    )
+
+
+@main.group()
+def data() -> None:
+    """Fetch a corpus from its official place, or verify a folder."""
+
+
+@data.command("get")
+@click.argument("name")
+@click.option("--root", type=click.Path(path_type=Path), help="Where to; default: $BENCH_DATA.")
+def data_get(name: str, root: Path | None) -> None:
+    """Download, verify and unpack a corpus; a broken download resumes."""
+    from bench.datasets import _fetch
+
+    with mistakes():
+        click.echo(_fetch.get(name, root))
+
+
+@data.command("check")
+@click.argument("name")
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Its folder; default: in $BENCH_DATA."
+)
+def data_check(name: str, root: Path | None) -> None:
+    """Compare a corpus folder with what its publisher says it holds; status 1 for a difference."""
+    from bench.datasets import _fetch
+
+    with mistakes():
+        problems = _fetch.check(name, root)
+    for problem in problems:
+        click.echo(problem)
+    _note(f"{name}: {len(problems)} problems" if problems else f"{name}: as published")
+    sys.exit(1 if problems else 0)
+
+
+@main.command()
+@click.argument("system")
+@click.option("--dataset", "datasets", multiple=True, required=True, help="Repeatable.")
+@click.option("--config", type=click.Choice(["paper", "small"]), default="paper", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--minutes", type=float, help="Stop after this time; the schedule ends with it.")
+@click.option("--steps", type=int, help="Stop after this many steps.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def train(system: str, datasets: tuple[str, ...], out: Path, **options: Any) -> None:
+    """Train a system by its recipe; repeat the command to resume."""
+    from importlib import import_module
+
+    from bench import plugins
+
+    with mistakes():
+        recipes = plugins.recipes()
+        if system not in recipes:
+            known = ", ".join(recipes)
+            _stop(f"no recipe for {system!r}{plugins.nearest(system, recipes)} Known: {known}", 2)
+        found = [_dataset(spec, None, None) for spec in datasets]
+    files = [u.audio for d in found for u in d.utterances if u.audio]
+    import_module(recipes[system]).train(files, out, **options)
+
+
+@main.command()
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
+def doctor(style: str) -> None:
+    """Say what works here and, for what does not, exactly what to install or fetch."""
+    from bench.doctor import examine
+
+    findings = examine()
+    if style == "json":
+        click.echo(json.dumps([vars(f) for f in findings]))
+        return
+    for finding in findings:
+        click.echo(
+            f"{'ready' if finding.ready else 'no':7}{finding.kind:10}{finding.name:24}{finding.about}"
+        )
+
+
+@main.command()
+def selfcheck() -> None:
+    """Measure shipped recordings whose values are known; status 1 if one is off."""
+    from bench.selfcheck import check
+
+    bad = 0
+    for result in check():
+        bad += result.verdict == "wrong"
+        click.echo(f"{result.verdict:8}{result.metric:28}{result.about}")
+    _note(
+        "self-check passed"
+        if not bad
+        else f"{bad} values are wrong: do not trust this installation"
+    )
+    sys.exit(1 if bad else 0)
+
+
+def _dataset(spec: str, limit: int | None, shard: str | None) -> Any:
+    from bench import plugins
+
+    found = plugins.load("datasets", spec)
+    if shard:
+        index, slash, count = shard.partition("/")
+        if not (
+            slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)
+        ):
+            msg = f"--shard takes i/n with 1 <= i <= n, got {shard!r}"
+            raise ValueError(msg)
+        found = found.shard(int(index), int(count))
+    found = found.limit(limit)
+    if not found.utterances:
+        msg = f"data set {spec!r} has no utterances"
+        raise ValueError(msg)
+    return found
+
+
+def _settings(options: dict[str, Any], **more: Any) -> Any:
+    from bench.suite import Options
+
+    kept = {"jobs": options["jobs"], "out": options["out"], "policy": options["on_missing"]}
+    return Options(**kept, as_json=options["as_json"], **more)
+
+
+@contextmanager
+def _verdicts() -> Iterator[None]:
+    from bench.run import Unlike
+    from bench.score import MetricBug, StoppedByPolicy
+
+    try:
+        yield
+    except Unlike as refusal:
+        _stop(str(refusal), 3)
+    except StoppedByPolicy as stop:
+        _stop(f"--on-missing fail: {stop}", 1)
+    except MetricBug as bug:
+        _stop(f"a metric has a bug:\n{bug}", 2)
+
+
+def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
+    from bench.plugins import UnknownName
+    from leaderboards.board import build
+
+    try:
+        made = build(runs, sort=options["sort"], min_coverage=options["min_coverage"])
+    except UnknownName as mistake:
+        _stop(str(mistake), 2)
+    text = _render(made, "json" if options["as_json"] else options["style"], options["verbose"])
+    if out:
+        out.write_text(text, encoding="utf-8")
+        _note(out)
+    else:
+        click.echo(text, nl=False)
+    sys.exit(0 if made.complete else 1)
+
+
+def _render(made: Leaderboard, style: str, verbose: bool) -> str:
+    from leaderboards import text
+    from leaderboards.board import as_json
+
+    if style == "json":
+        return json.dumps(as_json(made), ensure_ascii=False) + "\n"
+    if style == "csv":
+        return text.as_csv(made)
+    render = text.markdown if style == "md" else text.terminal
+    return render(made, verbose=verbose)
+
+
+def _offline() -> None:
+    """Tell every library that could reach for a hub not to."""
+    import os
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "BENCH_OFFLINE"):
+        os.environ[name] = "1"

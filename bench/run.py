@@ -1,0 +1,269 @@
+"""The record of a run: what was run, on what, by which machine, and every number with its state.
+
+A run's folder holds ``run.json`` (summary), ``outputs.parquet`` (one row per utterance),
+``scores.parquet`` (one row per metric and utterance), ``audio/*.flac`` and, for codecs with code
+streams, ``codes/*.npz``. While a run is being made its outputs stand in ``outputs.jsonl``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+from bench.audio import whole
+from bench.cache import digest
+from systems._base import Card
+
+SCHEMA = 1
+STATES = ("scored", "unscorable", "failed", "missing")
+State = Literal["scored", "unscorable", "failed", "missing"]
+
+
+class Unlike(ValueError):
+    """Things that may not be compared; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One utterance as the system rendered it."""
+
+    id: str
+    status: Literal["ok", "failed", "missing"]
+    reason: str = ""  # of a failure: what was raised, with the last lines of its traceback
+    path: str = ""  # of the audio, relative to the run's folder
+    sha256: str = ""  # of that file
+    sample_rate: int = 0  # Hz
+    seconds: float = 0.0  # duration of the output
+    wall_seconds: float | None = None  # None: from the cache, so not timed
+    first_audible_seconds: float | None = None  # from the request to the first audible sample
+    bits: float | None = None  # None: the system emits no codes
+    codes: str = ""  # of the code streams, relative to the run's folder
+    clipped: int = 0  # samples beyond full scale, clipped when written
+    machine: str = ""  # fingerprint of the machine that timed it
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric on one utterance."""
+
+    state: State
+    row: tuple[float, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over one run."""
+
+    metric: str  # spec: the column's key
+    signature: str
+    title: str
+    unit: str
+    better: str
+    digits: int
+    timed: bool
+    value: float | None  # None: nothing could be scored
+    low: float | None
+    high: float | None
+    n: int  # utterances behind the value
+    clusters: int  # speakers behind the interval
+    coverage: float | None  # scored / (all - unscorable); None where all are unscorable
+    states: Mapping[str, int]
+    policy: str  # exclude, worst or fail
+    cells: Mapping[str, Cell] = field(default_factory=dict, compare=False)  # by utterance id
+
+
+@dataclass(frozen=True)
+class Run:
+    """System x data set x seed, and what was measured."""
+
+    card: Card
+    dataset: str
+    dataset_digest: str
+    licence: str
+    notes: str
+    seed: int
+    host: Mapping[str, Any]
+    timing: Mapping[str, float]  # load_seconds, warm_up_seconds
+    outputs: tuple[Output, ...]
+    speakers: Mapping[str, str | None]  # by utterance id
+    scores: tuple[Score, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits of card, data set and seed."""
+        return run_id(self.card, self.dataset_digest, self.seed)
+
+    def score(self, metric: str) -> Score | None:
+        """Return the score under this spec or name, if the run has it."""
+        return next(
+            (s for s in self.scores if metric in {s.metric, s.metric.partition(":")[0]}), None
+        )
+
+
+def run_id(card: Card, dataset_digest: str, seed: int) -> str:
+    """Return the id of the run with these causes."""
+    return digest(dataclasses.asdict(card), dataset_digest, seed)[:12]
+
+
+def file_name(utterance_id: str) -> str:
+    """Return the id as a file name: whatever a file system might refuse is percent-encoded."""
+    name = quote(utterance_id, safe=" +=@,()[]")
+    return name if len(name) < 200 else f"{name[:160]}-{digest(utterance_id)}"
+
+
+def host(device: str = "cpu") -> dict[str, Any]:
+    """Return what a timing depends on, and under ``fingerprint`` its digest."""
+    import sys
+
+    facts: dict[str, Any] = {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "threads": 1,
+        "device": device,
+        "machine": platform.machine(),
+    }
+    if torch := sys.modules.get("torch"):
+        facts["threads"] = torch.get_num_threads()
+        facts["torch"] = torch.__version__
+        if device.startswith("cuda"):
+            facts["device"] = torch.cuda.get_device_name(device)
+    facts["fingerprint"] = digest(facts)[:12]
+    facts |= {"python": platform.python_version(), "speech-bench": version("speech-bench")}
+    return facts
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((li.partition(":")[2].strip() for li in lines if li.startswith("model name")), "?")
+
+
+def save(run: Run, folder: Path) -> None:
+    """Write the record; ``run.json`` comes last, and its presence says that the run is complete."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        f.name: [getattr(o, f.name) for o in run.outputs] for f in dataclasses.fields(Output)
+    }
+    with whole(folder / "outputs.parquet") as draft:
+        pq.write_table(pa.table(columns, schema=_output_schema(pa)), draft)
+    cells = [(s.metric, i, c) for s in run.scores for i, c in s.cells.items()]
+    table = pa.table(
+        {
+            "metric": pa.array([m for m, _, _ in cells], pa.string()),
+            "id": pa.array([i for _, i, _ in cells], pa.string()),
+            "state": pa.array([c.state for _, _, c in cells], pa.string()),
+            "reason": pa.array([c.reason for _, _, c in cells], pa.string()),
+            "row": pa.array([list(c.row) for _, _, c in cells], pa.list_(pa.float64())),
+        }
+    )
+    with whole(folder / "scores.parquet") as draft:
+        pq.write_table(table, draft)
+    summary = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
+    summary |= {"id": run.id, "card": dataclasses.asdict(run.card)}
+    summary["outputs"] = {
+        s: sum(o.status == s for o in run.outputs) for s in ("ok", "failed", "missing")
+    }
+    summary["scores"] = [{k: v for k, v in vars(s).items() if k != "cells"} for s in run.scores]
+    with whole(folder / "run.json") as draft:
+        draft.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "outputs.jsonl").unlink(missing_ok=True)
+
+
+def read(folder: Path) -> Run:
+    """Read a run from its folder (or its ``run.json``); refuse another schema rather than guess.
+
+    Raises:
+        FileNotFoundError: no finished run is there.
+        ValueError: the record has another schema.
+    """
+    folder = folder.parent if folder.name == "run.json" else folder
+    path = folder / "run.json"
+    if not path.exists():
+        state = (
+            "is not finished: repeat its command to resume" if folder.is_dir() else "is not there"
+        )
+        msg = f"{path}: this run {state}"
+        raise FileNotFoundError(msg)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if data["schema"] != SCHEMA:
+        msg = f"{path} has schema {data['schema']}, this version reads {SCHEMA}: run it again"
+        raise ValueError(msg)
+    cells: dict[str, dict[str, Cell]] = {}
+    for row in _table(folder / "scores.parquet"):
+        cell = Cell(row["state"], tuple(row["row"]), row["reason"])
+        cells.setdefault(row["metric"], {})[row["id"]] = cell
+    data["card"] = _card(data["card"])
+    data["scores"] = tuple(Score(**s, cells=cells.get(s["metric"], {})) for s in data["scores"])
+    data["outputs"] = read_outputs(folder)
+    del data["id"]
+    return Run(**data)
+
+
+def read_outputs(folder: Path) -> tuple[Output, ...]:
+    """Return the outputs of a run, finished or cut off (its last, half-written line is ignored)."""
+    if (folder / "outputs.parquet").exists():
+        return tuple(Output(**row) for row in _table(folder / "outputs.parquet"))
+    journal = folder / "outputs.jsonl"
+    if not journal.exists():
+        return ()
+    whole_lines = journal.read_text(encoding="utf-8").split("\n")[:-1]
+    return tuple(Output(**json.loads(line)) for line in whole_lines)
+
+
+@contextmanager
+def journal(folder: Path) -> Iterator[Callable[[Output], None]]:
+    """Give a function that adds an output to the journal of a run in the making."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "outputs.jsonl").open("ab+") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)  # a kill may have torn the last line
+
+        def add(output: Output) -> None:
+            file.write(json.dumps(vars(output)).encode() + b"\n")
+            file.flush()
+
+        yield add
+
+
+def _table(path: Path) -> Iterable[Mapping[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path).to_pylist()
+
+
+def _card(data: Mapping[str, Any]) -> Card:
+    tuples = {k: tuple(v) for k, v in data.items() if isinstance(v, list)}
+    figures = {k: tuple(v) if isinstance(v, list) else v for k, v in data["paper_figures"].items()}
+    return Card(**{**data, **tuples, "paper_figures": figures})
+
+
+def _output_schema(pa: Any) -> Any:
+    kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    return pa.schema(
+        [
+            (f.name, kinds.get(str(f.type).partition(" ")[0], pa.string()))
+            for f in dataclasses.fields(Output)
+        ]
+    )
+
+
+def counts(cells: Sequence[Cell]) -> dict[str, int]:
+    """Return how many cells are in each state, zero included."""
+    return {state: sum(c.state == state for c in cells) for state in STATES}

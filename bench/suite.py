@@ -1,0 +1,255 @@
+"""The two main jobs: run a system over a data set, and score audio made elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import execute, plugins
+from bench.cache import Cache, digest
+from bench.datasets._base import Dataset, Utterance
+from bench.generate import Generation, contents
+from bench.progress import stage
+from bench.run import Output, Run, file_name, host, run_id, save
+from bench.score import Policy, Scoring
+from metrics._base import Metric
+from systems._base import Card
+
+PRESETS = {
+    "codec": "pesq,stoi,estoi,si_sdr,mel_distance,bitrate,rtf",
+    "tts": "rtf",
+}
+_AUDIO = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every system of one command."""
+
+    seed: int = 0
+    device: str = "cpu"
+    jobs: int = 0  # 0: one worker a core
+    out: Path = Path("runs")
+    policy: Policy = "exclude"
+    timed: bool = True
+    as_json: bool = False
+    cache: Path | None = None
+
+
+@dataclass
+class Report:
+    """What a command did, for its last line."""
+
+    folder: Path = Path()
+    generated: int = 0
+    from_cache: int = 0
+    measured: int = 0
+    remembered: int = 0
+    unmatched: list[str] = field(default_factory=list)  # files that belong to no utterance
+
+    def __str__(self) -> str:
+        if not self.generated and not self.measured:
+            return f"nothing to compute: every output and score was known ({self.folder})"
+        made = f"{self.generated} outputs made" + (
+            f", {self.from_cache} from the cache (untimed)" if self.from_cache else ""
+        )
+        return f"{made}; {self.measured} scores computed, {self.remembered} known ({self.folder})"
+
+
+def device_of(choice: str) -> str:
+    """Return ``cpu`` or ``cuda`` for ``auto``; torch is only imported to find out."""
+    if choice != "auto":
+        return choice
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_metrics(specs: str) -> list[Metric]:
+    """Build the metrics of ``a,b:x=1``; their observers and packages are checked now.
+
+    Raises:
+        ValueError: the same column is asked for twice.
+    """
+    metrics = [plugins.load("metrics", spec) for spec in plugins.split(specs)]
+    twice = [m for m, n in Counter(m.spec for m in metrics).items() if n > 1]
+    if twice:
+        msg = f"metric {twice[0]!r} is asked for twice"
+        raise ValueError(msg)
+    return metrics
+
+
+def preload(metrics: Sequence[Metric]) -> None:
+    """Start to import what the workers will need, while this process gets on."""
+    packages = sorted({p.replace("-", "_") for m in metrics for p in m.requires})
+    modules = sorted({type(m).__module__ for m in metrics})
+    execute.warm(["bench.score", "scipy.signal", *modules, *packages])
+
+
+def run(
+    system: Any, dataset: Dataset, metrics: list[Metric], options: Options
+) -> tuple[Run, Report]:
+    """Render `dataset` with `system`, measure, and save; resumes what an earlier call left."""
+    with Cache(options.cache) as cache:
+        whole = digest(list(contents(dataset, cache).items()))[:16]
+        machine = host(options.device)
+        folder = options.out / _folder_name(
+            system.card, dataset, run_id(system.card, whole, options.seed)
+        )
+        generation = Generation(
+            system,
+            dataset,
+            folder,
+            cache,
+            seed=options.seed,
+            machine=machine["fingerprint"],
+            timed=options.timed,
+        )
+        pairs: Iterator = zip(dataset.utterances, generation, strict=True)
+        if options.timed:  # metrics would compete with the system for the processors
+            pairs = iter(_shown(pairs, f"generate {system.card.name}", dataset, options))
+        scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
+        timing = {"warm_up_seconds": generation.warm_up_seconds}
+        timing |= {"load_seconds": getattr(system, "load_seconds", 0.0)}
+        record = _record(system.card, dataset, whole, options, machine, timing, scoring, scores)
+        save(record, folder)
+        report = Report(folder, generation.made, generation.cached)
+        report.measured, report.remembered = scoring.computed, scoring.cached
+        return record, report
+
+
+def score_folder(
+    audio: Path, dataset: Dataset, metrics: list[Metric], options: Options
+) -> tuple[Run, Report]:
+    """Measure audio made elsewhere, named ``<utterance id>.wav`` or ``.flac``.
+
+    Every utterance is accounted for: a file that cannot be used is `failed`, one that is not there
+    is `missing`, and files that belong to no utterance are listed in the report.
+
+    Raises:
+        FileNotFoundError: the folder is not there.
+    """
+    if not audio.is_dir():
+        msg = f"no folder {audio}"
+        raise FileNotFoundError(msg)
+    with Cache(options.cache) as cache:
+        whole = digest(list(contents(dataset, cache).items()))[:16]
+        outputs, unmatched = _found(audio, dataset, cache)
+        weights = f"files:{digest([(o.id, o.sha256) for o in outputs])[:12]}"
+        rate = _usual_rate(outputs)
+        card = Card(f"files:{audio.name}", "codec", rate, weights=weights, scale="unknown")
+        folder = options.out / _folder_name(card, dataset, run_id(card, whole, options.seed))
+        pairs = iter(list(zip(dataset.utterances, outputs, strict=True)))
+        scoring, scores = _measure(metrics, cache, audio, dataset, pairs, options)
+        record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
+        save(record, folder)
+        report = Report(folder, 0, 0, scoring.computed, scoring.cached, unmatched)
+        return record, report
+
+
+def load_system(spec: str, device: str) -> Any:
+    """Build a system and note how long that took (a cold start is a figure of its own)."""
+    start = time.perf_counter()
+    system = plugins.load("systems", spec, device=device)
+    system.load_seconds = time.perf_counter() - start
+    return system
+
+
+def _shown(pairs: Iterator, name: str, dataset: Dataset, options: Options) -> list:
+    found = []
+    with stage(name, len(dataset.utterances), as_json=options.as_json) as done:
+        for pair in pairs:
+            found.append(pair)
+            done()
+    return found
+
+
+def _measure(
+    metrics: list[Metric],
+    cache: Cache,
+    folder: Path,
+    dataset: Dataset,
+    pairs: Iterator[tuple[Utterance, Output]],
+    options: Options,
+) -> tuple[Scoring, tuple]:
+    with stage("score", len(dataset.utterances), as_json=options.as_json) as done:
+        jobs = options.jobs or execute.cores()
+        scoring = Scoring(metrics, cache, folder, jobs=jobs, policy=options.policy, progress=done)
+        return scoring, scoring.run(pairs)
+
+
+def _record(
+    card: Card,
+    dataset: Dataset,
+    whole: str,
+    options: Options,
+    machine: dict,
+    timing: dict,
+    scoring: Scoring,
+    scores: tuple,
+) -> Run:
+    return Run(
+        card=card,
+        dataset=dataset.name,
+        dataset_digest=whole,
+        licence=dataset.licence,
+        notes=dataset.notes,
+        seed=options.seed,
+        host=machine,
+        timing=timing,
+        outputs=scoring.outputs,
+        speakers={u.id: u.speaker for u in dataset.utterances},
+        scores=scores,
+    )
+
+
+def _folder_name(card: Card, dataset: Dataset, identity: str) -> str:
+    return file_name(f"{card.name}-{dataset.name}-{identity}".replace(":", "_").replace("/", "_"))
+
+
+def _found(folder: Path, dataset: Dataset, cache: Cache) -> tuple[list[Output], list[str]]:
+    files = {
+        p.relative_to(folder).with_suffix("").as_posix(): p
+        for suffix in _AUDIO
+        for p in sorted(folder.rglob(f"*{suffix}"))
+    }
+    outputs = []
+    for utterance in dataset.utterances:
+        names = (utterance.id, file_name(utterance.id))
+        path = next((files.pop(name) for name in names if name in files), None)
+        outputs.append(_output(utterance.id, path, folder, cache))
+    rate = _usual_rate(outputs)
+    outputs = [_at_rate(o, rate) for o in outputs]
+    ids = {o.id for o in outputs if o.status == "missing"}
+    return outputs, [f"{p.name}{plugins.nearest(n, ids)}" for n, p in files.items()]
+
+
+def _output(identity: str, path: Path | None, folder: Path, cache: Cache) -> Output:
+    import soundfile
+
+    if path is None:
+        return Output(identity, "missing", reason="no file of this name")
+    place, sha = str(path.relative_to(folder)), cache.sha256(path)
+    try:
+        info = soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        reason = f"the output cannot be read: {error.error_string}"
+        return Output(identity, "failed", reason=reason, path=place, sha256=sha)
+    return Output(identity, "ok", "", place, sha, info.samplerate, info.frames / info.samplerate)
+
+
+def _usual_rate(outputs: Sequence[Output]) -> int:
+    rates = Counter(o.sample_rate for o in outputs if o.sample_rate)
+    return rates.most_common(1)[0][0] if rates else 0
+
+
+def _at_rate(output: Output, rate: int) -> Output:
+    if output.status != "ok" or output.sample_rate == rate:
+        return output
+    reason = f"the output is at {output.sample_rate} Hz, the others at {rate} Hz"
+    kept = (output.path, output.sha256, output.sample_rate, output.seconds)
+    return Output(output.id, "failed", reason, *kept)

@@ -1,0 +1,1 @@
+"""Reads runs, makes tables. Columns are signatures, rows are runs."""

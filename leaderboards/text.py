@@ -1,0 +1,135 @@
+"""Boards as text: terminal table, Markdown and CSV, each with its conditions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from bench.run import Score
+from leaderboards.board import Leaderboard, few_clusters
+
+_ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
+
+
+def cell(score: Score | None, digits: int) -> str:
+    """Return ``value [low, high]``, with the coverage where it is not complete."""
+    if score is None:
+        return ""
+    text = "-" if score.value is None else f"{score.value:.{digits}f}"
+    if score.low is not None and score.high is not None:
+        text += f" [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+    if score.coverage is not None and score.coverage < 1:
+        text += f" {score.coverage:.0%}"
+    return text
+
+
+def heads(board: Leaderboard) -> list[str]:
+    """Return the column heads: term, unit, and which direction is better."""
+    units = [f" ({c.unit})" if c.unit else "" for c in board.columns]
+    named = [
+        f"{c.title}{u} {_ARROW[c.better]}".strip()
+        for c, u in zip(board.columns, units, strict=True)
+    ]
+    return ["#", "system", "scale", *named]
+
+
+def body(board: Leaderboard) -> Iterator[list[str]]:
+    """Yield the cells of each row; ``=`` marks a tie with the leader."""
+    for row in board.rows:
+        place = f"{row.rank}{'=' if row.tied else ''}" if row.rank else "-"
+        cells = (cell(s, c.digits) for s, c in zip(row.scores, board.columns, strict=True))
+        yield [place, row.system, row.scale, *cells]
+
+
+def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
+    """Yield the lines under a table: what it stands on, and what is wrong with it."""
+    yield (
+        f"data: {board.dataset}, {board.utterances} utterances, digest {board.dataset_digest}"
+        f"; {board.licence}{'; ' + board.notes if board.notes else ''}"
+    )
+    yield f"sorted by {board.sort}; missing or failed outputs: {board.policy}; " + (
+        f"minimum coverage {board.min_coverage:.0%}"
+    )
+    clusters = {s.clusters for r in board.rows for s in r.scores if s and s.low is not None}
+    if clusters:
+        few = few_clusters(board)
+        doubt = ": fewer than 10, so the intervals are optimistic" if few else ""
+        count = "-".join(str(n) for n in sorted({min(clusters), max(clusters)}))
+        yield f"[low, high]: 95 % bootstrap over {count} speakers{doubt}"
+    if any(r.tied for r in board.rows):
+        yield "=: not told apart from the leader (paired randomisation, Holm, 5 %)"
+    for row in board.rows:
+        if row.note and row.note not in {"anchor", "reduced"}:
+            yield f"not ranked: {row.system}: {row.note}"
+        yield from _states(row.system, [s for s in row.scores if s])
+    if any(r.scale == "reduced" for r in board.rows):
+        yield "reduced: trained on less than the paper's data or steps; never ranked as the paper's"
+    if any(s and s.timed for r in board.rows for s in r.scores):
+        yield f"timed on {board.machine}"
+    for c in board.columns:
+        seen = f"; detectable difference {c.detectable:.{c.digits}f}" if c.detectable else ""
+        yield f"{c.title}: {c.signature}{seen if verbose else ''}"
+
+
+def _states(system: str, scores: list[Score]) -> Iterator[str]:
+    """Yield what was not scored, one line for all columns that agree, with the first reasons."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for score in scores:
+        lines = []
+        for state in ("failed", "missing", "unscorable"):
+            cells = [(i, c) for i, c in score.cells.items() if c.state == state]
+            reasons = list(dict.fromkeys(c.reason.splitlines()[0] for _, c in cells if c.reason))
+            if cells:
+                more = f" and {len(reasons) - 3} other reasons" if len(reasons) > 3 else ""
+                lines.append(f"{len(cells)} {state}: {'; '.join(reasons[:3])}{more}")
+        if lines:
+            found.setdefault(tuple(lines), []).append(score.title)
+    for lines, titles in found.items():
+        for line in lines:
+            yield f"{system}, {', '.join(titles)}: {line}"
+
+
+def markdown(board: Leaderboard, *, verbose: bool = False) -> str:
+    """Return a GitHub table and its conditions as a list."""
+    lines = [heads(board), ["---"] * (len(board.columns) + 3), *body(board)]
+    table = "".join("| " + " | ".join(x.replace("|", "\\|") for x in li) + " |\n" for li in lines)
+    return table + "\n" + "".join(f"* {line}\n" for line in conditions(board, verbose=verbose))
+
+
+def as_csv(board: Leaderboard) -> str:
+    """Return one line per run and metric: long form, every field of a value."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    fields = ("value", "low", "high", "n", "clusters", "coverage")
+    states = ("failed", "missing", "unscorable")
+    about = ("dataset", "run", "system", "scale", "weights", "rank", "metric", "unit", "better")
+    writer.writerow([*about, *fields, *states, "policy", "signature"])
+    for row in board.rows:
+        for score in filter(None, row.scores):
+            writer.writerow(
+                [board.dataset, row.run, row.system, row.scale, row.weights, row.rank]
+                + [score.metric, score.unit, score.better]
+                + [getattr(score, f) for f in fields]
+                + [score.states[s] for s in states]
+                + [score.policy, score.signature]
+            )
+    return out.getvalue()
+
+
+def terminal(board: Leaderboard, *, verbose: bool = False) -> str:
+    """Return the table as it is printed on a terminal, as wide as it needs to be."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(heads(board)):
+        table.add_column(head, justify="right" if number > 2 else "left", no_wrap=True)
+    for cells, row in zip(body(board), board.rows, strict=True):
+        table.add_row(*cells, style="" if row.rank else "dim")
+    console = Console(width=400, file=io.StringIO(), highlight=False, force_terminal=False)
+    console.print(table)
+    lines = str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    lines = [line.rstrip() for line in lines if line.strip()]
+    return "\n".join([*lines, "", *conditions(board, verbose=verbose)]) + "\n"
