@@ -24,6 +24,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -100,7 +101,7 @@ class Codec2:
             (),
             (),
             wav.size,
-            packets=tuple(stream[a:b] for a, b in zip(ends, ends[1:], strict=False)),
+            packets=tuple(stream[a:b] for a, b in pairwise(ends)),
         )
 
     def decode(self, codes: Codes) -> Audio:

@@ -1,7 +1,7 @@
 """LC3, the codec of Bluetooth LE Audio, by Google's liblc3.
 
-Paper: Bluetooth SIG, "Low Complexity Communication Codec" 1.0.1 (2024); ETSI TS 103 634 for LC3plus,
-whose high-resolution mode is not used here.
+Paper: Bluetooth SIG, "Low Complexity Communication Codec" 1.0.1 (2024); its sibling LC3plus
+(ETSI TS 103 634) and its high-resolution mode are not used here.
 
 Licence: Apache-2.0 (liblc3 and its Python wrapper).
 Traps:
