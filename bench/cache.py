@@ -22,7 +22,8 @@ import platformdirs
 from bench.audio import whole
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, changed INT, inode INT, sha TEXT);
+CREATE TABLE IF NOT EXISTS files
+ (path TEXT PRIMARY KEY, size INT, changed INT, inode INT, sha TEXT);
 CREATE TABLE IF NOT EXISTS outputs (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value TEXT);
 """

@@ -93,8 +93,9 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
     taken = inspect.signature(build).parameters
     pairs = {key: _parse(value) for key, value in _pairs(spec, rest)}
     if unknown := [key for key in pairs if key.partition(".")[0] not in taken]:
-        msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}"
-        raise ValueError(f"{msg}{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}")
+        hint = f"{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}"
+        msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}{hint}"
+        raise ValueError(msg)
     pairs |= {key: value for key, value in given.items() if key in taken}
     try:
         plugin = build(**pairs)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from bench.run import Score
 from leaderboards.board import Leaderboard, few_clusters
 
+_LINES = 30  # of reasons under a table
 _ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
 
 
@@ -73,27 +74,26 @@ def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
 
 
 def _states(system: str, scores: list[Score]) -> Iterator[str]:
-    """Yield what was not scored, one line for all columns that agree, with the first reasons."""
-    found: dict[tuple[str, ...], list[str]] = {}
+    """Yield what was not scored and why, one line for all utterances and columns that agree."""
+    found: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for score in scores:
-        lines = []
-        for state in ("failed", "missing", "unscorable"):
-            cells = [(i, c) for i, c in score.cells.items() if c.state == state]
-            reasons = list(dict.fromkeys(c.reason.splitlines()[0] for _, c in cells if c.reason))
-            if cells:
-                more = f" and {len(reasons) - 3} other reasons" if len(reasons) > 3 else ""
-                lines.append(f"{len(cells)} {state}: {'; '.join(reasons[:3])}{more}")
-        if lines:
-            found.setdefault(tuple(lines), []).append(score.title)
-    for lines, titles in found.items():
-        for line in lines:
-            yield f"{system}, {', '.join(titles)}: {line}"
+        for identity, c in score.cells.items():
+            if c.state != "scored":
+                why = c.reason.partition("\n")[0]
+                ids, titles = found.setdefault((c.state, why), ({}, {}))
+                ids[identity] = titles[score.title] = None
+    for (state, why), (ids, titles) in list(found.items())[:_LINES]:
+        some, rest = list(ids)[:3], len(ids) - 3
+        who = ", ".join(some) + (f" and {rest} more" if rest > 0 else "")
+        yield f"{system}: {state}: {who}: {why} ({', '.join(titles)})"
+    if len(found) > _LINES:
+        yield f"{system}: {len(found) - _LINES} more reasons are in its scores.parquet"
 
 
 def markdown(board: Leaderboard, *, verbose: bool = False) -> str:
     """Return a GitHub table and its conditions as a list."""
-    lines = [heads(board), ["---"] * (len(board.columns) + 3), *body(board)]
-    table = "".join("| " + " | ".join(x.replace("|", "\\|") for x in li) + " |\n" for li in lines)
+    rows = [heads(board), ["---"] * (len(board.columns) + 3), *body(board)]
+    table = "".join(f"| {' | '.join(x.replace('|', chr(92) + '|') for x in r)} |\n" for r in rows)
     return table + "\n" + "".join(f"* {line}\n" for line in conditions(board, verbose=verbose))
 
 
