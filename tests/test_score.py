@@ -127,19 +127,19 @@ def test_a_silent_reference_is_nobodys_failure(tmp_path):
     assert states(record, "pesq") == {"u0": "scored", "u1": "unscorable", "u2": "missing"}
 
 
-def test_ids_with_slashes_and_foreign_letters(tmp_path):
+def test_ids_with_spaces_and_foreign_letters(tmp_path):
     folder = tmp_path / "data"
     write_manifest(folder, count=2)
     lines = [
-        {"id": "a/ü 1", "audio": "0.wav"},
+        {"id": "a ü 1", "audio": "0.wav"},
         {"id": "नमस्ते", "audio": "1.wav"},
     ]
     manifest = folder / "names.jsonl"
     manifest.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     data = plugins.load("datasets", f"manifest:path={manifest}")
     out = tmp_path / "out"
-    (out / "a").mkdir(parents=True)
-    for place, source in (("a/ü 1.wav", "0.wav"), ("नमस्ते.flac", "1.wav")):
+    out.mkdir()
+    for place, source in (("a ü 1.wav", "0.wav"), ("नमस्ते.flac", "1.wav")):
         wav, rate = soundfile.read(folder / source)
         soundfile.write(out / place, wav, rate)
     record, report = score_folder(out, data, load_metrics("stoi"), Options(out=tmp_path / "r"))
