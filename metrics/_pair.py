@@ -26,7 +26,8 @@ def checked(
 
     Raises:
         ValueError: a signal is not one-dimensional, or the lengths differ where they may not.
-        Unscorable: a signal is empty, not finite, or silent (constant to 1e-8); the reference is blamed first.
+        Unscorable: a signal is empty, not finite, or silent (constant to 1e-8); the reference is
+            blamed first.
     """
     estimate, reference = np.asarray(estimate), np.asarray(reference)
     if estimate.ndim != 1 or reference.ndim != 1 or (equal and estimate.size != reference.size):
