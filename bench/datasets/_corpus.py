@@ -19,7 +19,6 @@ class Archive:
 
     url: str
     sha256: str | None  # None: none is published; the one seen is recorded
-    unpack_into: str = ""  # folder under the corpus's own
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def text_of(path: str) -> str | None:
 
 
 def notes(utterances: Sequence[Utterance], size: Size | None, *more: str) -> str:
-    """Return the line that says what a loaded corpus is short of: an excerpt, missing texts."""
+    """Return the line that a table prints about a loaded corpus: an excerpt, missing texts."""
     said = [piece for piece in more if piece]
     count, speakers = len(utterances), len({u.speaker for u in utterances})
     if size and count < size.utterances:

@@ -20,11 +20,11 @@ from bench.datasets._base import Dataset
 from bench.datasets._corpus import Size
 from bench.datasets.manifest import read
 
-FOLDER = Path(__file__).with_name("demo_data")
-SIZES = {"": Size(speakers=14, utterances=48, sample_rate=24000)}
+HERE = Path(__file__).with_name("demo_data")
+SIZES = {"demo": Size(speakers=14, utterances=48, sample_rate=24000)}
 NOTES = "synthetic speech, the shipped default; not a benchmark of natural speech"
 
 
 def load() -> Dataset:
     """Return the 48 shipped utterances, with text, voice and prompt."""
-    return Dataset("demo", "Apache-2.0", read(FOLDER / "demo.jsonl"), NOTES)
+    return Dataset("demo", "Apache-2.0", read(HERE / "demo.jsonl"), NOTES)

@@ -4,9 +4,9 @@ Spec: ``manifest:path=FILE`` or ``manifest:root=FOLDER,path=FILE`` (relative to 
 Format: ``.jsonl`` holds an object a line, ``.csv`` (comma) and ``.tsv`` (tab) a header line and a
 row a line; UTF-8. The keys are the fields of `Utterance`: id, audio, input, text, language,
 speaker, prompt, prompt_text, style_prompt, emotion, ratings, condition. Only ``id`` is required,
-and one of audio, input and text. Recordings are paths, relative to the manifest's folder or absolute.
-``emotion`` (label to share) and ``ratings`` (label to votes) are objects; in a table, a JSON object
-or ``label=3;label=1``. An empty cell, or null, is a field not given.
+and one of audio, input and text. Recordings are paths, relative to the manifest's folder or
+absolute. ``emotion`` (label to share) and ``ratings`` (label to votes) are objects; in a table, a
+JSON object or ``label=3;label=1``. An empty cell, or null, is a field not given.
 Licence: unknown to this file; say it with ``licence=...``.
 Known holes: none are let through. A line that is no utterance stops the reading, with its number.
 """
