@@ -216,6 +216,12 @@ def read(folder: Path) -> Run:
     return Run(**data)
 
 
+def earlier_timing(folder: Path) -> dict[str, float]:
+    """Return the timing in a finished record; empty where there is none."""
+    path = folder / "run.json"
+    return json.loads(path.read_text(encoding="utf-8"))["timing"] if path.exists() else {}
+
+
 def read_outputs(folder: Path) -> tuple[Output, ...]:
     """Return the outputs of a run, finished or cut off (its last, half-written line is ignored)."""
     if (folder / "outputs.parquet").exists():

@@ -14,7 +14,7 @@ from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
 from bench.generate import Generation, contents
 from bench.progress import stage
-from bench.run import Output, Run, file_name, host, run_id, save
+from bench.run import Output, Run, earlier_timing, file_name, host, run_id, save
 from bench.score import Policy, Scoring
 from metrics._base import Metric
 from systems._base import Card
@@ -115,6 +115,8 @@ def run(
         scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
         timing = {"warm_up_seconds": generation.warm_up_seconds}
         timing |= {"load_seconds": getattr(system, "load_seconds", 0.0)}
+        if not generation.made:  # a record keeps the timing it was made with
+            timing = earlier_timing(folder) or timing
         record = _record(system.card, dataset, whole, options, machine, timing, scoring, scores)
         save(record, folder)
         report = Report(folder, generation.made, generation.cached)
