@@ -135,7 +135,7 @@ class Opus:
         rate = pieces[0].sample_rate
         if rate != self.rate:
             pcm = soxr.resample(pcm, rate, self.rate, quality="VHQ")
-        return pcm[self.lead : self.lead + codes.samples].astype(np.float32)
+        return np.clip(pcm[self.lead : self.lead + codes.samples], -1, 1).astype(np.float32)
 
     def _encoder(self) -> Any:
         encoder = self._av.CodecContext.create("libopus", "w")
