@@ -270,10 +270,9 @@ def doctor(style: str) -> None:
     if style == "json":
         click.echo(json.dumps([vars(f) for f in findings]))
         return
-    for finding in findings:
-        click.echo(
-            f"{'ready' if finding.ready else 'no':7}{finding.kind:10}{finding.name:24}{finding.about}"
-        )
+    for found in findings:
+        state = "ready" if found.ready else "no"
+        click.echo(f"{state:7}{found.kind:10}{found.name:26}{found.about}")
 
 
 @main.command()
