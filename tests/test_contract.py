@@ -121,6 +121,6 @@ def test_equations_are_where_the_map_says(system):
 @pytest.mark.parametrize("name", MODULES["datasets"])
 def test_dataset_documents_itself(name):
     module = importlib.import_module(MODULES["datasets"][name])
-    assert "Source:" in module.__doc__
+    assert "Source:" in module.__doc__ or "Spec:" in module.__doc__
     assert "icence:" in module.__doc__
     assert callable(module.load)
