@@ -50,7 +50,9 @@ ARCHIVES = {
 
 
 def load(root: str | None = None, split: str = "test-other") -> Dataset:
-    """Return the utterances of one split, sorted by id; a recording without a line has no text.
+    """Return the utterances of one split, by speaker and chapter.
+
+    A recording without a line has no text.
 
     Args:
         root: the folder that holds the splits; else ``$BENCH_DATA/LibriSpeech``.

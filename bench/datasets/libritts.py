@@ -56,7 +56,9 @@ TEXTS = ("normalized", "original")
 
 
 def load(root: str | None = None, split: str = "test-clean", text: str = "normalized") -> Dataset:
-    """Return the utterances of one split, sorted by id; a recording without a text file has none.
+    """Return the utterances of one split, by speaker and chapter.
+
+    A recording without a text file has none.
 
     Args:
         root: the folder that holds the splits; else ``$BENCH_DATA/LibriTTS``.

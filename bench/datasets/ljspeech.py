@@ -38,7 +38,7 @@ def load(root: str | None = None, text: str = "normalised") -> Dataset:
 
     Raises:
         FileNotFoundError: no folder, no metadata.csv, or no recording.
-        ValueError: another `text`; a line without three columns or its text; a recording there twice.
+        ValueError: another `text`; a line without three columns; a recording there twice.
     """
     if text not in TEXTS:
         message = f"ljspeech has no text {text!r}; wanted one of {', '.join(TEXTS)}"

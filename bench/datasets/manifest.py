@@ -109,7 +109,7 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     return
                 except csv.Error as error:
                     message = f"not a table row ({error})"
-                    raise _Bad(message, reader.line_num) from error
+                    raise _Bad(message, reader.reader.line_num) from error
                 if "" in row:
                     message = f"more cells than the {len(reader.fieldnames or ())} of the header"
                     raise _Bad(message, reader.line_num)

@@ -31,6 +31,7 @@ RATE = 48000  # Hz
 HELD_OUT = ("p360", "p361", "p362", "p363", "p364", "p374", "p376", "s5")
 SET_ASIDE = ("p280", "p315")  # of neither part
 SPLITS = ("all", "heldout", "train")
+WITHOUT_TEXT = ("p315",)  # as published
 SIZES = {  # as TFDS counts the recordings; the two parts add up to those of microphone 2
     "vctk:mic=1,split=all": Size(110, 44455, RATE),
     "vctk:mic=2,split=all": Size(108, 43873, RATE),
