@@ -86,8 +86,8 @@ def third_octaves(
         pair = resampled(pair, sample_rate)
     frames = speech_frames(pair)  # (2, n, 256)
     if frames.shape[1] - 1 < SEGMENT:
-        seconds = max(frames.shape[1] - 1, 0) * HOP / RATE
-        msg = f"too short: {seconds:.2f} s of speech after silence removal, STOI needs 0.39 s"
+        seconds = (frames.shape[1] + 1) * HOP / RATE if frames.size else 0.0
+        msg = f"too short: {seconds:.2f} s of speech after silence removal, STOI needs 0.41 s"
         raise Unscorable(msg)
     # Speech frames are added up again at half overlap, and that signal is framed once more.
     joined = frames[:, :, :HOP].copy()

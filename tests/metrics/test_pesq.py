@@ -40,8 +40,8 @@ def test_equals_the_package_on_speech(speech, band):
 
 
 def test_long_recording_is_scored_whole(speech):
-    estimate, reference = (np.concatenate(signals) for signals in zip(*speech[:10], strict=True))
-    assert reference.size > 20 * 16000
+    estimate, reference = (np.concatenate(signals) for signals in zip(*speech[:8], strict=True))
+    assert reference.size > 19 * 16000
     assert pesq(estimate, reference) == package.pesq(16000, reference, estimate, "wb")
 
 

@@ -45,8 +45,8 @@ def test_agrees_with_pystoi_on_all_of_voicebank_demand(speech, ours, extended):
 @pytest.mark.parametrize("rate", [22050, 24000, 48000])
 def test_agrees_with_pystoi_on_degraded_speech(speech, rate):
     rng = np.random.default_rng(4)
-    for _, clean in speech[::9]:
-        reference = soxr.resample(clean, 16000, rate, "VHQ")
+    for _, clean in speech[::12]:
+        reference = soxr.resample(clean[8000:32000], 16000, rate, "VHQ")
         clipped = np.clip(reference, -0.05, 0.05)
         noisy = reference + 0.02 * rng.standard_normal(reference.size)
         for estimate in (clipped, noisy, np.roll(reference, rate // 50), reference**3):
