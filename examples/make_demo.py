@@ -29,6 +29,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for voice in VOICES for row in record(voice, folder)]
+    spoken = [record(voice, folder) for voice in VOICES]
+    turns = zip_longest(*spoken)  # the voices take turns: the first 14 rows have all of them
+    rows = [row for turn in turns for row in turn if row]
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     (folder / "demo.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     sources = {

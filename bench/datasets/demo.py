@@ -5,7 +5,8 @@ flite and espeak-ng speak them. ``demo_data/sources.json`` names each voice, its
 and its licence.
 Licence: Apache-2.0, as the rest of this package.
 Layout: ``demo_data/demo.jsonl`` (a manifest) and ``demo_data/<voice>_<nn>.flac``: mono, 16 bit,
-active level -26 dBFS. Every utterance has another one of its voice as prompt.
+active level -26 dBFS. The voices take turns: the first 14 utterances have one of each. Every
+utterance has another one of its voice as prompt.
 Is: enough to see every command work with no download, with 14 clusters for an interval.
 Is not: a benchmark of natural speech. The voices are synthetic, without a room or noise, and those
 of flite, Festival (but slt) and Piper hold next to nothing above 8 kHz. A codec's numbers here do

@@ -32,6 +32,7 @@ def test_voices_are_enough_for_a_clustered_interval():
     counts = Counter(u.speaker for u in DATASET.utterances)
     assert len(counts) == 14
     assert min(counts.values()) >= 2
+    assert len({u.speaker for u in DATASET.limit(14).utterances}) == 14  # the voices take turns
 
 
 def test_no_sentence_is_said_twice():
