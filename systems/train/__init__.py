@@ -1,0 +1,1 @@
+"""Recipes: one file for each system whose weights are made here."""
