@@ -52,8 +52,8 @@ def test_bits_by_hand():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_rate_is_the_one_of_the_mode(mode, speech):
-    bits = Codec2(mode).encode(speech(8000, 10)).bits
+def test_rate_is_the_one_of_the_mode(mode):
+    bits = Codec2(mode).encode(np.random.default_rng(0).uniform(-0.1, 0.1, 80000)).bits
     assert bits / 10 == pytest.approx(int(mode.rstrip("C")), rel=0.02)
 
 
@@ -88,12 +88,12 @@ def test_keeps_its_word(mode, keeps_its_word):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_envelopes_are_aligned(mode, speech):
-    system, wav = Codec2(mode), speech(8000, 10)
+    system, wav = Codec2(mode), speech(8000, 6)
     out = system.decode(system.encode(wav))
     power = [np.convolve(x.astype(float) ** 2, np.ones(160) / 160, "same") for x in (out, wav)]
     a, b = (np.sqrt(p) - np.sqrt(p).mean() for p in power)
-    lags = range(-400, 401, 4)
-    best = max(lags, key=lambda k: a[400 + k : a.size - 400 + k] @ b[400:-400])
+    together = np.fft.irfft(np.fft.rfft(a, 2 * a.size) * np.fft.rfft(b, 2 * b.size).conj())
+    best = int(np.argmax(np.roll(together, 400)[:801])) - 400
     assert abs(best) <= 48, f"{best / 8} ms"  # energies are coded every 10 to 40 ms
 
 
