@@ -102,12 +102,9 @@ def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -
             options["metrics"] or suite.PRESETS[options["preset"] or "codec"]
         )
         suite.preload(metrics)
-        device = suite.device_of(options["device"])
-        loaded = [suite.load_system(spec, device) for spec in dict.fromkeys(systems)]
+        loaded = [suite.load_system(spec, options["device"]) for spec in dict.fromkeys(systems)]
         data = _dataset(dataset, options["limit"], options["shard"])
-    settings = _settings(
-        options, seed=options["seed"], device=device, timed=not options["no_timing"]
-    )
+    settings = _settings(options, seed=options["seed"], timed=not options["no_timing"])
     runs = []
     with _verdicts():
         for system in loaded:

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_READY = "ready"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -24,6 +25,10 @@ class Crashed:
     def __init__(self, code: int | None):
         name = signal.Signals(-code).name if code and code < 0 else f"exit status {code}"
         self.reason = f"the metric's process died ({name})"
+
+
+class CannotStart(RuntimeError):
+    """Worker processes die before they take any task."""
 
 
 class Failed:
@@ -62,6 +67,7 @@ class Pool:
         self._start = (work, context)
         self._workers: list[tuple[BaseProcess, Connection, list[Any]]] = []
         self._jobs = jobs
+        self._ready: dict[int | None, bool] = {}
 
     def __enter__(self) -> Pool:
         return self
@@ -77,26 +83,28 @@ class Pool:
         """Yield ``(task, result)`` as they finish; `tasks` is drawn only as workers take them."""
         source, more = iter(tasks), True
         while True:
-            while more and (worker := self._free()):
+            while more and self._has_room():
                 try:
                     task = next(source)
                 except StopIteration:
                     more = False
                     break
-                self._send(worker, task)
+                self._send(self._free(), task)
             busy = {worker[1]: worker for worker in self._workers if worker[2]}
             if not busy:
                 return
             for pipe in wait(list(busy)):
                 yield from self._receive(busy[pipe])  # type: ignore[index]
 
-    def _free(self) -> tuple[BaseProcess, Connection, list[Any]] | None:
-        idle = [w for w in self._workers if not w[2]]
-        if idle:
-            return idle[0]
-        if len(self._workers) < self._jobs:
+    def _has_room(self) -> bool:
+        return len(self._workers) < self._jobs or any(len(w[2]) < 2 for w in self._workers)
+
+    def _free(self) -> tuple[BaseProcess, Connection, list[Any]]:
+        """Return the least busy worker, hired only now if all others have something to do."""
+        idle = min(self._workers, key=lambda w: len(w[2]), default=None)
+        if idle is None or (idle[2] and len(self._workers) < self._jobs):
             return self._hire()
-        return next((w for w in self._workers if len(w[2]) < 2), None)
+        return idle
 
     def _hire(self) -> tuple[BaseProcess, Connection, list[Any]]:
         ours, theirs = self._context.Pipe()
@@ -120,13 +128,22 @@ class Pool:
         except (EOFError, ConnectionResetError):
             process.join()
             self._workers.remove(worker)
+            if not self._ready.get(process.pid):
+                msg = (
+                    f"a worker process ended before its first task (exit status {process.exitcode})"
+                    "; a script that calls this library needs `if __name__ == '__main__':`"
+                )
+                raise CannotStart(msg) from None
             culprit, rest = tasks[0], tasks[1:]
             replacement = self._hire()
             for task in rest:
                 self._send(replacement, task)
             yield culprit, Crashed(process.exitcode)
             return
-        yield tasks.pop(0), result
+        if result == _READY:
+            self._ready[process.pid] = True
+        else:
+            yield tasks.pop(0), result
 
 
 def _serve(pipe: Connection, work: Callable[[Any, Any], Any], context: Any) -> None:
@@ -134,6 +151,7 @@ def _serve(pipe: Connection, work: Callable[[Any, Any], Any], context: Any) -> N
     import traceback
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us
+    pipe.send(_READY)
     while True:
         try:
             task = pipe.recv()

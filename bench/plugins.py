@@ -110,6 +110,15 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
     return plugin
 
 
+def takes(kind: Kind, spec: str, parameter: str) -> bool:
+    """Return whether the plug-in of this spec has a parameter of that name."""
+    target = names(kind).get(spec.partition(":")[0])
+    try:
+        return target is not None and parameter in inspect.signature(_callable(target)).parameters
+    except ImportError:  # `load` says what to install
+        return False
+
+
 def split(specs: str) -> list[str]:
     """Split ``a,b:x=1,y=2,c`` into specs; a piece ``key=value`` belongs to the one before it."""
     found: list[str] = []

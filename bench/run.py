@@ -154,7 +154,30 @@ def _cpu() -> str:
 
 
 def save(run: Run, folder: Path) -> None:
-    """Write the record; ``run.json`` comes last, and its presence says that the run is complete."""
+    """Write the record, unless the very same stands there already.
+
+    ``run.json`` comes last, and its presence says that the run is complete.
+    """
+    cells = [(s.metric, i, c) for s in run.scores for i, c in s.cells.items()]
+    statuses = [o.status for o in run.outputs]
+    summary = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
+    summary |= {
+        "id": run.id,
+        "content": digest([vars(o) for o in run.outputs], [(m, i, vars(c)) for m, i, c in cells]),
+        "card": dataclasses.asdict(run.card),
+        "outputs": {status: statuses.count(status) for status in ("ok", "failed", "missing")},
+        "scores": [{k: v for k, v in vars(s).items() if k != "cells"} for s in run.scores],
+    }
+    text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
+    path = folder / "run.json"
+    if not (path.exists() and path.read_text(encoding="utf-8") == text):
+        _write_tables(run, cells, folder)
+        with whole(path) as draft:
+            draft.write_text(text, encoding="utf-8")
+    (folder / "outputs.jsonl").unlink(missing_ok=True)
+
+
+def _write_tables(run: Run, cells: Sequence[tuple[str, str, Cell]], folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -163,7 +186,6 @@ def save(run: Run, folder: Path) -> None:
     }
     with whole(folder / "outputs.parquet") as draft:
         pq.write_table(pa.table(columns, schema=_output_schema(pa)), draft)
-    cells = [(s.metric, i, c) for s in run.scores for i, c in s.cells.items()]
     table = pa.table(
         {
             "metric": pa.array([m for m, _, _ in cells], pa.string()),
@@ -175,15 +197,6 @@ def save(run: Run, folder: Path) -> None:
     )
     with whole(folder / "scores.parquet") as draft:
         pq.write_table(table, draft)
-    summary = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
-    summary |= {"id": run.id, "card": dataclasses.asdict(run.card)}
-    summary["outputs"] = {
-        s: sum(o.status == s for o in run.outputs) for s in ("ok", "failed", "missing")
-    }
-    summary["scores"] = [{k: v for k, v in vars(s).items() if k != "cells"} for s in run.scores]
-    with whole(folder / "run.json") as draft:
-        draft.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "outputs.jsonl").unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Run:
@@ -212,7 +225,7 @@ def read(folder: Path) -> Run:
     data["card"] = _card(data["card"])
     data["scores"] = tuple(Score(**s, cells=cells.get(s["metric"], {})) for s in data["scores"])
     data["outputs"] = read_outputs(folder)
-    del data["id"]
+    del data["id"], data["content"]
     return Run(**data)
 
 
@@ -251,7 +264,8 @@ def journal(folder: Path) -> Iterator[Callable[[Output], None]]:
 def _table(path: Path) -> Iterable[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
-    return pq.read_table(path).to_pylist()
+    with pq.ParquetFile(path) as file:  # `read_table` would import pandas
+        return file.read().to_pylist()
 
 
 def _card(data: Mapping[str, Any]) -> Card:

@@ -65,6 +65,8 @@ class Scoring:
         self.metrics, self.cache, self.folder = list(metrics), cache, folder
         self.jobs, self.policy, self.progress = jobs, policy, progress
         self.computed = self.cached = 0
+        self._signatures = [m.signature for m in self.metrics]
+        self._needs = [frozenset(m.needs) for m in self.metrics]
         self._cells: list[dict[str, Cell]] = [{} for _ in metrics]
         self._utterances: list[tuple[Utterance, Output]] = []
 
@@ -77,12 +79,13 @@ class Scoring:
         """
         late = [i for i, m in enumerate(self.metrics) if "delay" in m.needs]
         now = [i for i in range(len(self.metrics)) if i not in late]
+        size = 256 if isinstance(pairs, Sequence) else 8  # outputs still being made come slowly
         with Pool(self.jobs, measure, self.metrics) as pool:
-            self._pass(pool, self._remember(pairs), now, delay_seconds=0.0)
+            self._pass(pool, _chunks(self._remember(pairs), size), now, delay_seconds=0.0)
         if late:
             known = self._delay()
             with Pool(self.jobs, measure, self.metrics) as pool:
-                self._pass(pool, self._utterances, late, delay_seconds=known)
+                self._pass(pool, _chunks(self._utterances, 256), late, delay_seconds=known)
         return tuple(self._total(i) for i in range(len(self.metrics)))
 
     @property
@@ -106,12 +109,12 @@ class Scoring:
         return 0.0 if score.value is None else metric.seconds(score.value)
 
     def _pass(
-        self, pool: Pool, pairs: Iterable[tuple], indices: list[int], *, delay_seconds: float
+        self, pool: Pool, chunks: Iterable[list], indices: list[int], *, delay_seconds: float
     ) -> None:
         keys: dict[str, dict[int, str]] = {}
 
         def tasks() -> Iterator[_Task]:
-            for chunk in _chunks(pairs, 256 if isinstance(pairs, list) else 8):
+            for chunk in chunks:
                 yield from self._plan(chunk, indices, delay_seconds, keys)
 
         for task, result in pool.map(tasks()):
@@ -141,16 +144,16 @@ class Scoring:
             facts = _facts(utterance, output)
             files = {k: shas.get(p, "") if p else "" for k, p in paths[output.id].items()}
             plans[output.id] = {
-                i: self._key(self.metrics[i], files, facts, output, delay)
+                i: self._key(i, files, facts, output, delay)
                 for i in indices
-                if _HEAVY & set(self.metrics[i].needs)
+                if _HEAVY & self._needs[i]
             }
         known = self.cache.get("scores", [key for plan in plans.values() for key in plan.values()])
         for utterance, output in chunk:
             plan, todo, facts = plans[output.id], {}, _facts(utterance, output)
             for i in indices:
                 if i not in plan:
-                    self._set(i, output.id, _cheap(self.metrics[i], facts, output))
+                    self._set(i, output.id, _cheap(self.metrics[i], self._needs[i], facts, output))
                 elif plan[i] in known:
                     state, reason, row = known[plan[i]]
                     self._set(i, output.id, Cell(state, tuple(row), reason))
@@ -185,17 +188,15 @@ class Scoring:
             "codes": self.folder / output.codes if output.codes else None,
         }
 
-    def _key(
-        self, metric: Metric, files: Mapping, facts: Mapping, output: Output, delay: float
-    ) -> str:
-        needs = set(metric.needs)
+    def _key(self, index: int, files: Mapping, facts: Mapping, output: Output, delay: float) -> str:
+        needs = self._needs[index]
         used = {
             k: v for k, v in files.items() if k in needs or (k == "codes" and "streams" in needs)
         }
         plain = {k: v for k, v in facts.items() if k in needs}
         moved = delay if "delay" in needs else 0
         status = (output.status, output.reason)
-        return digest(_REVISION, metric.signature, used, plain, moved, status)
+        return digest(_REVISION, self._signatures[index], used, plain, moved, status)
 
     def _total(self, index: int) -> Score:
         metric, by_id = self.metrics[index], self._cells[index]
@@ -211,7 +212,7 @@ class Scoring:
         possible = len(cells) - states["unscorable"]
         return Score(
             metric=metric.spec,
-            signature=metric.signature,
+            signature=self._signatures[index],
             title=metric.title,
             unit=metric.unit,
             better=metric.better,
@@ -262,10 +263,10 @@ def _facts(utterance: Utterance, output: Output) -> dict[str, Any]:
     }
 
 
-def _cheap(metric: Metric, facts: Mapping[str, Any], output: Output) -> Cell:
+def _cheap(metric: Metric, needs: Iterable[str], facts: Mapping[str, Any], output: Output) -> Cell:
     if output.status != "ok":
         return Cell(output.status, reason=output.reason)
-    return _apply(metric, {name: facts[name] for name in metric.needs})
+    return _apply(metric, {name: facts[name] for name in needs})
 
 
 def _apply(metric: Metric, inputs: Mapping[str, Any]) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ class Options:
     """What holds for every system of one command."""
 
     seed: int = 0
-    device: str = "cpu"
     jobs: int = 0  # 0: one worker a core
     out: Path = Path("runs")
     policy: Policy = "exclude"
@@ -96,7 +95,7 @@ def run(
     """Render `dataset` with `system`, measure, and save; resumes what an earlier call left."""
     with Cache(options.cache) as cache:
         whole = digest(list(contents(dataset, cache).items()))[:16]
-        machine = host(options.device)
+        machine = host(getattr(system, "device", "cpu"))
         folder = options.out / _folder_name(
             system.card, dataset, run_id(system.card, whole, options.seed)
         )
@@ -109,9 +108,9 @@ def run(
             machine=machine["fingerprint"],
             timed=options.timed,
         )
-        pairs: Iterator = zip(dataset.utterances, generation, strict=True)
+        pairs: Iterable = zip(dataset.utterances, generation, strict=True)
         if options.timed:  # metrics would compete with the system for the processors
-            pairs = iter(_shown(pairs, f"generate {system.card.name}", dataset, options))
+            pairs = _shown(pairs, f"generate {system.card.name}", dataset, options)
         scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
         timing = {"warm_up_seconds": generation.warm_up_seconds}
         timing |= {"load_seconds": getattr(system, "load_seconds", 0.0)}
@@ -145,7 +144,7 @@ def score_folder(
         rate = _usual_rate(outputs)
         card = Card(f"files:{audio.name}", "codec", rate, weights=weights, scale="unknown")
         folder = options.out / _folder_name(card, dataset, run_id(card, whole, options.seed))
-        pairs = iter(list(zip(dataset.utterances, outputs, strict=True)))
+        pairs = list(zip(dataset.utterances, outputs, strict=True))
         scoring, scores = _measure(metrics, cache, audio, dataset, pairs, options)
         record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
         save(record, folder)
@@ -156,12 +155,14 @@ def score_folder(
 def load_system(spec: str, device: str) -> Any:
     """Build a system and note how long that took (a cold start is a figure of its own)."""
     start = time.perf_counter()
-    system = plugins.load("systems", spec, device=device)
+    chosen = {"device": device_of(device)} if plugins.takes("systems", spec, "device") else {}
+    system = plugins.load("systems", spec, **chosen)
+    system.device = chosen.get("device", "cpu")
     system.load_seconds = time.perf_counter() - start
     return system
 
 
-def _shown(pairs: Iterator, name: str, dataset: Dataset, options: Options) -> list:
+def _shown(pairs: Iterable, name: str, dataset: Dataset, options: Options) -> list:
     found = []
     with stage(name, len(dataset.utterances), as_json=options.as_json) as done:
         for pair in pairs:
@@ -175,7 +176,7 @@ def _measure(
     cache: Cache,
     folder: Path,
     dataset: Dataset,
-    pairs: Iterator[tuple[Utterance, Output]],
+    pairs: Iterable[tuple[Utterance, Output]],
     options: Options,
 ) -> tuple[Scoring, tuple]:
     with stage("score", len(dataset.utterances), as_json=options.as_json) as done:

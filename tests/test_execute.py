@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,18 @@ def test_a_bug_brings_its_traceback():
         ((_, result),) = pool.map(["raise"])
     assert isinstance(result, Failed)
     assert "KeyError: 'a bug'" in result.traceback
+
+
+def test_workers_that_cannot_start_stop_the_run(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "import sys\nfrom bench.execute import Pool\n"
+        "if '__mp_main__' == __name__: raise SystemExit(3)\n"
+        "list(Pool(1, print, None).map([1]))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert "ended before its first task" in done.stderr
 
 
 def test_tasks_are_drawn_as_they_are_taken():
