@@ -17,6 +17,7 @@ value: where fewer than 30 frames remain without silence pystoi gives 1e-05 and 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd
 from typing import ClassVar, Literal
@@ -35,7 +36,7 @@ BANDS, LOWEST = 15, 150.0  # third octaves, Hz
 RANGE = 40.0  # dB below the loudest reference frame that still count as speech
 CLIP = 1 + 10 ** (15 / 20)  # bound of -15 dB on the signal-to-distortion ratio
 EPS = np.finfo(np.float64).eps
-_BLOCK = 512  # segments worked on at a time, so that memory does not grow with the recording
+_BLOCK = 64  # frames or segments worked on at a time: fits the cache, and memory stays small
 
 
 def stoi(
@@ -55,10 +56,9 @@ def stoi(
     """
     y, x = third_octaves(estimate, reference, sample_rate=sample_rate)  # (15, M) each
     total, count = 0.0, 0
-    for x_seg, y_seg in segments(x, y):  # (15, S, 30), views
-        x_norm = np.sqrt(sliding_energy(x_seg))
-        y_norm = np.sqrt(sliding_energy(y_seg))
-        clipped = np.minimum(y_seg * (x_norm / (y_norm + EPS)), x_seg * CLIP)
+    for x_seg, y_seg, bound in segments(x, y, CLIP * x):  # (15, S, 30), views
+        clipped = y_seg * (_norm(x_seg) / (_norm(y_seg) + EPS))[..., None]
+        np.minimum(clipped, bound, out=clipped)
         clipped -= clipped.mean(axis=-1, keepdims=True)
         centred = x_seg - x_seg.mean(axis=-1, keepdims=True)
         dot = np.einsum("bsn,bsn->bs", clipped, centred)
@@ -81,72 +81,71 @@ def third_octaves(
     if sample_rate <= 0:
         msg = f"sample_rate must be positive, in Hz, got {sample_rate}"
         raise ValueError(msg)
-    pair = np.stack([estimate, reference])
-    if sample_rate != RATE:
-        pair = resampled(pair, sample_rate)
-    frames = speech_frames(pair)  # (2, n, 256)
-    if frames.shape[1] - 1 < SEGMENT:
-        seconds = (frames.shape[1] + 1) * HOP / RATE if frames.size else 0.0
+    pair = resampled((estimate, reference), sample_rate)
+    count = -(-(pair.shape[1] - FRAME) // HOP)
+    used = (count + 1) * HOP if count > 0 else 0
+    blocks = pair[:, :used].reshape(2, -1, HOP)  # frame i is blocks i and i + 1
+    kept = speech_frames(blocks[1])
+    frames = kept.size - 1
+    if frames < SEGMENT:
+        seconds = (kept.size + 1) * HOP / RATE if kept.size else 0.0
         msg = f"too short: {seconds:.2f} s of speech after silence removal, STOI needs 0.41 s"
         raise Unscorable(msg)
-    # Speech frames are added up again at half overlap, and that signal is framed once more.
-    joined = frames[:, :, :HOP].copy()
-    joined[:, 1:] += frames[:, :-1, HOP:]
-    window = _window()
-    again = np.empty((2, joined.shape[1] - 1, FRAME))
-    np.multiply(joined[:, :-1], window[:HOP], out=again[:, :, :HOP])
-    np.multiply(joined[:, 1:], window[HOP:], out=again[:, :, HOP:])
-    spectrum = np.fft.rfft(again, n=FFT)
-    edges = _edges()
-    used = spectrum[:, :, edges[0] : edges[-1]]
-    power = used.real**2 + used.imag**2  # (2, M, bins)
-    bands = np.add.reduceat(power, edges[:-1] - edges[0], axis=2)  # (2, M, 15)
-    y, x = np.sqrt(bands.transpose(0, 2, 1).copy())
+    rise, fall = _window()[:HOP], _window()[HOP:]
+    edges = 2 * _edges()  # a complex number is two reals: both parts squared in one pass
+    bands = np.empty((2, BANDS, frames))
+    for start in range(0, frames, _BLOCK):
+        stop = min(start + _BLOCK, frames)
+        # Speech frames are added up at half overlap, and that signal is framed once more.
+        joined = blocks[:, kept[start : stop + 1]] * rise
+        before = blocks[:, kept[max(start - 1, 0) : stop] + 1] * fall
+        joined[:, -before.shape[1] :] += before
+        framed = np.concatenate([joined[:, :-1] * rise, joined[:, 1:] * fall], axis=2)
+        parts = np.fft.rfft(framed, n=FFT).view(np.float64)[:, :, edges[0] : edges[-1]]
+        power = np.add.reduceat(np.square(parts), edges[:-1] - edges[0], axis=2)
+        bands[:, :, start:stop] = np.sqrt(power).transpose(0, 2, 1)
+    y, x = bands
     return y, x
 
 
-def speech_frames(pair: Signal) -> Signal:
-    """Return windowed frames, shape ``(2, n, 256)``, where the second signal is not silent."""
-    starts = range(0, pair.shape[1] - FRAME, HOP)
-    if not starts:
-        return np.empty((2, 0, FRAME))
-    frames = sliding_window_view(pair, FRAME, axis=1)[:, ::HOP][:, : len(starts)] * _window()
-    level = 20 * np.log10(np.sqrt(np.einsum("nf,nf->n", frames[1], frames[1])) + EPS)
-    loud: NDArray[np.bool_] = level.max() - RANGE - level < 0
-    return frames if loud.all() else frames[:, loud]
+def speech_frames(blocks: Signal) -> NDArray[np.intp]:
+    """Return which frames, of blocks i and i + 1 of ``(n + 1, 128)``, are not silent."""
+    power = np.square(blocks)
+    squares = np.square(_window())
+    level = np.sqrt(power[:-1] @ squares[:HOP] + power[1:] @ squares[HOP:])
+    decibels = 20 * np.log10(level + EPS)
+    return np.flatnonzero(decibels.max(initial=-np.inf) - RANGE - decibels < 0)
 
 
-def segments(x: Signal, y: Signal):  # type: ignore[no-untyped-def]
-    """Yield all runs of 30 frames of `x` and `y`, shape ``(15, S, 30)``, some hundred at a time."""
-    x_all, y_all = (sliding_window_view(s, SEGMENT, axis=1) for s in (x, y))
-    for start in range(0, x_all.shape[1], _BLOCK):
-        yield x_all[:, start : start + _BLOCK], y_all[:, start : start + _BLOCK]
-
-
-def sliding_energy(windows: Signal) -> Signal:
-    """Return the energy of each window, shape ``(..., 1)``."""
-    return np.einsum("bsn,bsn->bs", windows, windows)[..., None]
+def segments(*bands: Signal) -> Iterator[list[Signal]]:
+    """Yield all runs of 30 frames of each input, shape ``(15, S, 30)``, some at a time."""
+    runs = [sliding_window_view(signal, SEGMENT, axis=1) for signal in bands]
+    for start in range(0, runs[0].shape[1], _BLOCK):
+        yield [run[:, start : start + _BLOCK] for run in runs]
 
 
 def _norm(windows: Signal) -> Signal:
-    return np.sqrt(np.einsum("bsn,bsn->bs", windows, windows))
+    return np.asarray(np.sqrt(np.einsum("bsn,bsn->bs", windows, windows)))
 
 
-def resampled(signals: Signal, sample_rate: int) -> Signal:
-    """Return `signals`, shape ``(n, T)``, at 10 kHz as Octave's `resample` does (zeros outside).
+def resampled(signals: Sequence[Signal], sample_rate: int) -> Signal:
+    """Return n `signals`, shape ``(n, T)``, at 10 kHz as Octave's `resample` does (zeros outside).
 
     Blocks of the input times one dense matrix: the same sums as a polyphase filter, as fast as
     the machine multiplies matrices, and without the import of scipy.signal.
     """
+    if sample_rate == RATE:
+        return np.stack(signals)
     up, down = RATE // gcd(RATE, sample_rate), sample_rate // gcd(RATE, sample_rate)
     taps = _sinc(up, down)
-    length = -(-signals.shape[1] * up // down)
+    size = signals[0].size
+    length = -(-size * up // down)
     if up * down > 1 << 18:  # an odd rate: its matrix would not fit
         from scipy.signal import upfirdn
 
         half = taps.size // 2
         pad = -half % down
-        out = upfirdn(np.concatenate([np.zeros(pad), taps]), signals, up, down, axis=1)
+        out = upfirdn(np.concatenate([np.zeros(pad), taps]), np.stack(signals), up, down, axis=1)
         start = (half + pad) // down
         out = np.pad(out, ((0, 0), (0, max(start + length - out.shape[1], 0))))
         return np.asarray(out[:, start : start + length])
@@ -155,8 +154,9 @@ def resampled(signals: Signal, sample_rate: int) -> Signal:
     blocks = -(-length // (made * rows)) * rows  # starts no threads that would fight other workers
     need = (blocks - 1) * step + matrix.shape[0]
     padded = np.zeros((len(signals), need))
-    here = min(signals.shape[1], need - before)
-    padded[:, before : before + here] = signals[:, :here]
+    here = min(size, need - before)
+    for row, signal in zip(padded, signals, strict=True):
+        row[before : before + here] = signal[:here]
     windows = sliding_window_view(padded, matrix.shape[0], axis=1)[:, ::step]
     windows = windows.reshape(len(signals), -1, rows, matrix.shape[0])
     return (windows @ matrix).reshape(len(signals), -1)[:, :length]
