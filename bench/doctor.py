@@ -35,7 +35,7 @@ def _machine() -> Iterator[Finding]:
     yield Finding("machine", "python", True, platform.python_version())
     yield Finding("machine", "cores", True, str(execute.cores()))
     yield Finding("machine", "torch", True, _torch())
-    for package in ("torchaudio", "soundfile", "soxr", "pesq", "pystoi", "jiwer"):
+    for package in ("torchaudio", "soundfile", "soxr", "pesq"):
         try:
             yield Finding("machine", package, True, version(package))
         except PackageNotFoundError:

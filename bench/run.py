@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from bench.audio import whole
 from bench.cache import digest
+from bench.execute import cores
 from systems._base import Card
 
 SCHEMA = 1
@@ -104,6 +105,17 @@ class Run:
         """Twelve hex digits of card, data set and seed."""
         return run_id(self.card, self.dataset_digest, self.seed)
 
+    def frame(self) -> Any:
+        """Return a pandas frame with one row per utterance and metric: state, reason, statistics."""
+        import pandas as pd
+
+        rows = [
+            {"id": i, "speaker": self.speakers.get(i), "metric": s.metric, **vars(c)}
+            for s in self.scores
+            for i, c in s.cells.items()
+        ]
+        return pd.DataFrame(rows)
+
     def score(self, metric: str) -> Score | None:
         """Return the score under this spec or name, if the run has it."""
         return next(
@@ -128,19 +140,18 @@ def host(device: str = "cpu") -> dict[str, Any]:
 
     facts: dict[str, Any] = {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "threads": 1,
+        "cores": cores(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS") or cores()),
         "device": device,
         "machine": platform.machine(),
     }
-    if torch := sys.modules.get("torch"):
+    torch = sys.modules.get("torch")
+    if torch:
         facts["threads"] = torch.get_num_threads()
-        facts["torch"] = torch.__version__
         if device.startswith("cuda"):
             facts["device"] = torch.cuda.get_device_name(device)
     facts["fingerprint"] = digest(facts)[:12]
+    facts |= {"torch": torch.__version__} if torch else {}
     facts |= {"python": platform.python_version(), "speech-bench": version("speech-bench")}
     return facts
 

@@ -276,7 +276,8 @@ def _detectable(having: list[tuple[Run, Score]]) -> float | None:
     valued = [(r, s) for r, s in having if s.value is not None]
     if not valued or valued[0][1].better == "neither":
         return None
-    (run, first), *others = valued
+    rivals = [(r, s) for r, s in valued if r.card.scale != "anchor"]
+    (run, first), *others = rivals if len(rivals) > 1 else valued
     metric = plugins.load("metrics", first.metric)
     sizes = []
     for _, other in others:
