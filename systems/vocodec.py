@@ -136,9 +136,7 @@ def synthesise(spectrum: Tensor, window: int, hop: int) -> Tensor:
     w = torch.hann_window(window, device=spectrum.device)
     frames = torch.fft.irfft(spectrum, n=window) * (w * w.sum() * hop / w.square().sum())
     total = window + (frames.shape[1] - 1) * hop
-    return fn.fold(frames.transpose(1, 2), (1, total), (1, window), stride=(1, hop))[
-        :, 0, 0
-    ]
+    return fn.fold(frames.transpose(1, 2), (1, total), (1, window), stride=(1, hop))[:, 0, 0]
 
 
 def log_phase_features(spectrum: Tensor) -> Tensor:
@@ -183,9 +181,7 @@ class CausalConv(nn.Conv1d):
         joined = _with_past(self, x, self.past, state)
         taps = [joined[:, i : i + x.shape[1]] for i in range(self.past + 1)]
         if self.groups == 1:  # one product: bfloat16 convolutions of some lengths are slow
-            return fn.linear(
-                torch.cat(taps, -1), self.weight.transpose(1, 2).flatten(1), self.bias
-            )
+            return fn.linear(torch.cat(taps, -1), self.weight.transpose(1, 2).flatten(1), self.bias)
         if self.training and self.groups == self.in_channels:  # fuses when compiled
             weight = self.weight.to(x.dtype)
             out = taps[0] * weight[:, 0, 0]
@@ -432,7 +428,7 @@ class MaskConv(nn.Module):
         super().__init__()
         self.past, self.up = kernel[0] - 1, up
         if up:
-            self.conv: nn.Module = nn.ConvTranspose2d(
+            self.conv: nn.Conv2d | nn.ConvTranspose2d = nn.ConvTranspose2d(
                 inputs, outputs, kernel, (1, 2), (self.past, kernel[1] // 2)
             )
         else:
@@ -450,6 +446,8 @@ class Enhancer(nn.Module):
     Bands, a convolutional U over frequency, one GRU along frequency and one along time at its
     bottom, a complex mask. The mask of frame t is made from the frames up to t + ahead.
     """
+
+    up: Tensor  # (bands, F), spreads bands over bins
 
     def __init__(self, config: EnhancerConfig, codec: Config):
         super().__init__()
