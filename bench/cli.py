@@ -145,12 +145,15 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences.")
 def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
-    """Put saved runs into one table, or say why they cannot be compared."""
+    """Put saved runs into one table, or say why they cannot be compared; shards are joined."""
+    from bench.cache import Cache
     from bench.run import read
+    from bench.totals import join
 
     with mistakes():
         records = [read(path) for path in runs]
-    with _verdicts():
+    with _verdicts(), Cache() as cache:
+        records = join(records, cache)
         _show(records, {**options, "as_json": False}, out)
 
 
@@ -207,7 +210,11 @@ def data() -> None:
 
 @data.command("get")
 @click.argument("name")
-@click.option("--root", type=click.Path(path_type=Path), help="Where to; default: $BENCH_DATA.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="The corpus's own folder; default: in $BENCH_DATA.",
+)
 def data_get(name: str, root: Path | None) -> None:
     """Download, verify and unpack a corpus; a broken download resumes."""
     from bench.datasets import _fetch

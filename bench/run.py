@@ -92,6 +92,7 @@ class Run:
     dataset_digest: str
     licence: str
     notes: str
+    shard: str  # "2/4": every fourth utterance, from the second; empty: all
     seed: int
     host: Mapping[str, Any]
     timing: Mapping[str, float]  # load_seconds, warm_up_seconds
@@ -106,7 +107,7 @@ class Run:
         return run_id(self.card, self.dataset_digest, self.seed)
 
     def frame(self) -> Any:
-        """Return a pandas frame with one row per utterance and metric: state, reason, statistics."""
+        """Return a pandas frame, one row per utterance and metric: state, reason, statistics."""
         import pandas as pd
 
         rows = [

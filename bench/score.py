@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ from bench import audio, plugins
 from bench.cache import Cache, digest
 from bench.datasets._base import Utterance
 from bench.execute import Crashed, Failed, Pool
-from bench.run import Cell, Output, Score, counts
-from bench.stats import TRIALS, interval
+from bench.run import Cell, Output, Score
+from bench.totals import total
 from metrics._base import INPUTS, Metric, Unscorable
 
 Policy = Literal["exclude", "worst", "fail"]
@@ -86,7 +85,11 @@ class Scoring:
             known = self._delay()
             with Pool(self.jobs, measure, self.metrics) as pool:
                 self._pass(pool, _chunks(self._utterances, 256), late, delay_seconds=known)
-        return tuple(self._total(i) for i in range(len(self.metrics)))
+        speakers = {u.id: u.speaker for u, _ in self._utterances}
+        return tuple(
+            total(m, {i: cells[i] for i in speakers}, speakers, self.policy, self.cache)
+            for m, cells in zip(self.metrics, self._cells, strict=True)
+        )
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -197,48 +200,6 @@ class Scoring:
         moved = delay if "delay" in needs else 0
         status = (output.status, output.reason)
         return digest(_REVISION, self._signatures[index], used, plain, moved, status)
-
-    def _total(self, index: int) -> Score:
-        metric, by_id = self.metrics[index], self._cells[index]
-        cells = {o.id: by_id[o.id] for _, o in self._utterances}
-        speaker = {u.id: u.speaker for u, _ in self._utterances}
-        rows = {i: c.row for i, c in cells.items() if c.state == "scored"}
-        if self.policy == "worst" and metric.worst is not None:
-            bad = [i for i, c in cells.items() if c.state in {"failed", "missing"}]
-            rows |= dict.fromkeys(bad, metric.worst)
-        table = np.array(list(rows.values()), dtype=np.float64)
-        found = self._interval(metric, table, [speaker[i] for i in rows]) if rows else None
-        states = counts(list(cells.values()))
-        possible = len(cells) - states["unscorable"]
-        return Score(
-            metric=metric.spec,
-            signature=self._signatures[index],
-            title=metric.title,
-            unit=metric.unit,
-            better=metric.better,
-            digits=metric.digits,
-            timed=metric.timed,
-            value=metric.value(table) if rows else None,
-            low=found[0] if found else None,
-            high=found[1] if found else None,
-            n=len(rows),
-            clusters=len({s if s is not None else i for i in rows for s in [speaker[i]]}),
-            coverage=states["scored"] / possible if possible else None,
-            states=states,
-            policy=self.policy,
-            cells=cells,
-        )
-
-    def _interval(self, metric: Metric, rows: np.ndarray, speakers: list) -> list[float] | None:
-        """Resampling 10,000 rows takes a second, so it too is done once."""
-        content = hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=16).hexdigest()
-        key = digest("interval", metric.signature, content, rows.shape, speakers, TRIALS)
-        if stored := self.cache.get("scores", [key]):
-            return stored[key]
-        found = interval(rows, speakers, metric)
-        ends = [found.low, found.high] if found else []
-        self.cache.put("scores", key, ends)
-        return ends
 
 
 def _chunks(items: Iterable, size: int) -> Iterator[list]:

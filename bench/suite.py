@@ -16,6 +16,7 @@ from bench.generate import Generation, contents
 from bench.progress import stage
 from bench.run import Output, Run, earlier_timing, file_name, host, run_id, save
 from bench.score import Policy, Scoring
+from bench.totals import added
 from metrics._base import Metric
 from systems._base import Card
 
@@ -94,7 +95,7 @@ def run(
 ) -> tuple[Run, Report]:
     """Render `dataset` with `system`, measure, and save; resumes what an earlier call left."""
     with Cache(options.cache) as cache:
-        whole = digest(list(contents(dataset, cache).items()))[:16]
+        whole = added(digest(*item) for item in contents(dataset, cache).items())
         machine = host(getattr(system, "device", "cpu"))
         folder = options.out / _folder_name(
             system.card, dataset, run_id(system.card, whole, options.seed)
@@ -138,7 +139,7 @@ def score_folder(
         msg = f"no folder {audio}"
         raise FileNotFoundError(msg)
     with Cache(options.cache) as cache:
-        whole = digest(list(contents(dataset, cache).items()))[:16]
+        whole = added(digest(*item) for item in contents(dataset, cache).items())
         outputs, unmatched = _found(audio, dataset, cache)
         weights = f"files:{digest([(o.id, o.sha256) for o in outputs])[:12]}"
         rate = _usual_rate(outputs)
@@ -201,6 +202,7 @@ def _record(
         dataset_digest=whole,
         licence=dataset.licence,
         notes=dataset.notes,
+        shard=dataset.part,
         seed=options.seed,
         host=machine,
         timing=timing,

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from bench import plugins
+from bench.cache import Cache
 from bench.cli import main
 from bench.run import Unlike
 from bench.suite import Options, load_metrics, load_system, run
+from bench.totals import join
 from leaderboards import text
 from leaderboards.board import as_json, build
 from systems._base import Card, Codes
@@ -163,7 +165,23 @@ def test_sorting_by_what_is_not_there_says_what_is(made):
     assert "did you mean 'stoi'" in done.stderr
 
 
-def test_shards_cover_the_data_once(tiny):
-    ids = [u.id for i in (1, 2, 3) for u in tiny.shard(i, 3).utterances]
-    assert sorted(ids) == sorted(u.id for u in tiny.utterances)
+def test_shards_add_up_to_the_run_they_were_cut_from(made, tiny, tmp_path):
+    whole, _ = made(load_system("mu_law", "cpu"))
+    parts = [made(load_system("mu_law", "cpu"), data=tiny.shard(i, 3)) for i in (1, 2, 3)]
+    with Cache(tmp_path / "c") as cache:
+        (joined,) = join([r for r, _ in parts], cache)
+        assert joined.dataset_digest == whole.dataset_digest
+        assert {o.id for o in joined.outputs} == {u.id for u in tiny.utterances}
+        for a, b in zip(joined.scores, whole.scores, strict=True):
+            assert a.value == pytest.approx(b.value, rel=1e-12)
+            assert (a.n, a.clusters, a.coverage) == (b.n, b.clusters, b.coverage)
+        build([joined, whole])
+        with pytest.raises(Unlike, match="needs each of 3 shards once, there are 1/3, 3/3"):
+            join([parts[0][0], parts[2][0]], cache)
+    folders = [str(report.folder) for _, report in parts]
+    done = CliRunner().invoke(main, ["board", *folders, "--format", "json"])
+    assert json.loads(done.stdout)["utterances"] == 12
+
+
+def test_specs_are_split_where_they_begin():
     assert plugins.split("a,b:x=1,y=2,c") == ["a", "b:x=1,y=2", "c"]

@@ -38,6 +38,7 @@ class Dataset:
     licence: str
     utterances: tuple[Utterance, ...]
     notes: str = ""  # one line that a table prints: an excerpt, a held-out split
+    part: str = ""  # "2/4": the second of four shards; empty: all of it
 
     def limit(self, n: int | None) -> Dataset:
         """Return the first `n` utterances, or all of them for None."""
@@ -45,7 +46,8 @@ class Dataset:
 
     def shard(self, index: int, count: int) -> Dataset:
         """Return every `count`-th utterance, from `index` (1 to count)."""
-        return dataclasses.replace(self, utterances=self.utterances[index - 1 :: count])
+        part = f"{index}/{count}"
+        return dataclasses.replace(self, utterances=self.utterances[index - 1 :: count], part=part)
 
 
 def root_of(root: str | None, folder: str) -> Path:
