@@ -98,9 +98,9 @@ def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -
     if offline:
         _offline()
     with mistakes():
-        metrics = suite.load_metrics(
-            options["metrics"] or suite.PRESETS[options["preset"] or "codec"]
-        )
+        wanted = options["metrics"] or suite.PRESETS[options["preset"] or "codec"]
+        suite.check_packages(wanted, systems)
+        metrics = suite.load_metrics(wanted)
         suite.preload(metrics)
         loaded = [suite.load_system(spec, options["device"]) for spec in dict.fromkeys(systems)]
         data = _dataset(dataset, options["limit"], options["shard"])
@@ -124,6 +124,7 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
 
     with mistakes():
         wanted = options["metrics"] or "pesq,stoi,estoi,si_sdr,mel_distance"
+        suite.check_packages(wanted, ())
         metrics = suite.load_metrics(wanted)
         suite.preload(metrics)
         data = _dataset(dataset, options["limit"], None)

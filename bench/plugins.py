@@ -61,6 +61,32 @@ def summaries(kind: Kind) -> dict[str, str]:
     return found
 
 
+def lacking(kind: Kind, spec: str) -> str | None:
+    """Return the line that brings a package this plug-in imports, anywhere in its file, or None.
+
+    Nothing is imported to find out, so that a request that cannot succeed fails at once.
+    """
+    name = spec.partition(":")[0]
+    module = names(kind).get(name, "").partition(":")[0]
+    source = find_spec(module) if module else None
+    if source is None or not source.origin:
+        return None
+    for node in ast.walk(ast.parse(Path(source.origin).read_text(encoding="utf-8"))):
+        found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        found += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for package in (f.partition(".")[0] for f in found):
+            if package in EXTRA_OF and not _installed(package):
+                return _hint(kind, name, package, EXTRA_OF[package])
+    return None
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # a module that was put in place of a package
+        return False
+
+
 def recipes() -> dict[str, str]:
     """Map every system that can be trained to the module of its recipe."""
     home = find_spec("systems.train")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench import execute, plugins
 from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
@@ -113,10 +115,11 @@ def run(
         if options.timed:  # metrics would compete with the system for the processors
             pairs = _shown(pairs, f"generate {system.card.name}", dataset, options)
         scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
-        timing = {"warm_up_seconds": generation.warm_up_seconds}
-        timing |= {"load_seconds": getattr(system, "load_seconds", 0.0)}
+        timing = {"load_seconds": getattr(system, "load_seconds", 0.0)}
+        timing |= {"warm_up_seconds": generation.warm_up_seconds}
         if not generation.made:  # a record keeps the timing it was made with
             timing = earlier_timing(folder) or timing
+        timing |= _percentiles(scoring.outputs)
         record = _record(system.card, dataset, whole, options, machine, timing, scoring, scores)
         save(record, folder)
         report = Report(folder, generation.made, generation.cached)
@@ -151,6 +154,19 @@ def score_folder(
         save(record, folder)
         report = Report(folder, 0, 0, scoring.computed, scoring.cached, unmatched)
         return record, report
+
+
+def check_packages(metrics: str, systems: Iterable[str]) -> None:
+    """Refuse a request that needs a package which is not installed, before anything is loaded.
+
+    Raises:
+        Unavailable: the message says what to install.
+    """
+    wanted: list[tuple[plugins.Kind, str]] = [("metrics", m) for m in plugins.split(metrics)]
+    wanted += [("systems", s) for s in systems]
+    for kind, spec in wanted:
+        if line := plugins.lacking(kind, spec):
+            raise plugins.Unavailable(line)
 
 
 def load_system(spec: str, device: str) -> Any:
@@ -210,6 +226,15 @@ def _record(
         speakers={u.id: u.speaker for u in dataset.utterances},
         scores=scores,
     )
+
+
+def _percentiles(outputs: Sequence[Output]) -> dict[str, float]:
+    """Return p50, p90 and p99 of the utterances' real-time factors; empty where none was timed."""
+    factors = [o.wall_seconds / o.seconds for o in outputs if o.wall_seconds and o.seconds]
+    if not factors:
+        return {}
+    values = np.percentile(factors, [50, 90, 99])
+    return {f"rtf_p{p}": float(v) for p, v in zip((50, 90, 99), values, strict=True)}
 
 
 def _folder_name(card: Card, dataset: Dataset, identity: str) -> str:

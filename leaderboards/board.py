@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,7 @@ class Row:
     rank: int | None  # None: not ranked, for the reason in `note`
     note: str
     tied: bool  # not told apart from the leader
+    timing: Mapping[str, float] = field(default_factory=dict)  # load, warm-up, RTF percentiles
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
                 "rank": r.rank,
                 "tied_with_best": r.tied,
                 "note": r.note,
+                "timing": dict(r.timing),
                 "values": {s.metric: _value(s) for s in r.scores if s},
             }
             for r in board.rows
@@ -218,6 +220,7 @@ def _rank(runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[R
             rank=places.get(r.id),
             note=notes[r.id],
             tied=r.id in ties,
+            timing=r.timing,
         )
         for r in runs
     ]

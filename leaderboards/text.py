@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from bench.run import Score
-from leaderboards.board import Leaderboard, few_clusters
+from leaderboards.board import Leaderboard, Row, few_clusters
 
 _LINES = 30  # of reasons under a table
 _ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
@@ -68,9 +68,17 @@ def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
         yield "reduced: trained on less than the paper's data or steps; never ranked as the paper's"
     if any(s and s.timed for r in board.rows for s in r.scores):
         yield f"timed on {board.machine}"
+        yield from (_timing(r) for r in board.rows if verbose and "rtf_p50" in r.timing)
     for c in board.columns:
         seen = f"; detectable difference {c.detectable:.{c.digits}f}" if c.detectable else ""
         yield f"{c.title}: {c.signature}{seen if verbose else ''}"
+
+
+def _timing(row: Row) -> str:
+    t = row.timing
+    factors = ", ".join(f"p{p} {t[f'rtf_p{p}']:.4f}" for p in (50, 90, 99))
+    start = f"loaded in {t['load_seconds']:.2f} s, warm-up {t['warm_up_seconds']:.2f} s"
+    return f"{row.system}: {start}, RTF per utterance {factors}"
 
 
 def _states(system: str, scores: list[Score]) -> Iterator[str]:

@@ -15,7 +15,8 @@ if __name__ == "__main__":
     metrics = load_metrics("si_sdr,bitrate,rtf")
     for count in (100, 1000):
         some = data.limit(count)
-        run(load_system("mu_law", "cpu"), some, metrics, Options(out=Path(sys.argv[2]) / str(count)))
+        options = Options(out=Path(sys.argv[2]) / str(count))
+        run(load_system("mu_law", "cpu"), some, metrics, options)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

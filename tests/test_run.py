@@ -160,6 +160,7 @@ def test_the_clock_leaves_out_the_warm_up(tiny, tmp_path):
     assert Slow.calls == 13
     assert record.timing["warm_up_seconds"] >= 0.3
     assert max(o.wall_seconds for o in record.outputs) < 0.3
+    assert record.timing["rtf_p50"] <= record.timing["rtf_p90"] <= record.timing["rtf_p99"] < 0.4
     for key in ("cpu", "cores", "threads", "device", "fingerprint"):
         assert record.host[key]
 
