@@ -51,6 +51,7 @@ class Recipe:
     codec: Config = field(default_factory=lambda: Config(features="compressed"))
     batch: int = 16
     crop: int = 24000  # samples, whole hops
+    speeds: tuple[float, ...] = (1.0, 0.89, 1.12)  # copies of every recording, pitch moves along
     rate: float = 1.5e-3  # peak learning rate
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 0.01
@@ -61,10 +62,11 @@ class Recipe:
     noise: float = 0.25  # standard deviation per dimension at the end of the soft phase
     full_share: float = 0.6  # of the clips that use every layer
     smoothing: float = 0.99  # of the codebooks' moving averages
-    lambda_rec: float = 0.5
-    lambda_complex: float = 200.0
-    lambda_magnitude: float = 50.0
+    lambda_rec: float = 1.5
+    lambda_complex: float = 120.0
+    lambda_magnitude: float = 1000.0
     lambda_commit: float = 0.25
+    mel_tilt: float = 0.5  # weight (window / 512) ** mel_tilt: short windows have steep slopes
     mel_scales: int = 2  # drawn anew for each step out of seven
     complex_windows: tuple[int, ...] = (256, 512, 1024)  # one drawn for each step
     steps: int = 50_000  # when neither minutes nor steps are asked for
@@ -93,10 +95,16 @@ CONFIGS: dict[str, Recipe] = {
 }
 
 
-def read(path: Path, sample_rate: int) -> np.ndarray:
-    """Decode one file to mono 16-bit samples at this rate, shape ``(T,)``."""
+def read(path: Path, sample_rate: int, speed: float = 1.0) -> np.ndarray:
+    """Decode one file to mono 16-bit samples at this rate, shape ``(T,)``.
+
+    Args:
+        path: any file of libsndfile.
+        sample_rate: Hz.
+        speed: above 1, faster and higher.
+    """
     wav, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = soxr.resample(wav.mean(1), rate, sample_rate, "VHQ")
+    mono = soxr.resample(wav.mean(1), rate * speed, sample_rate, "VHQ")
     return (np.clip(mono, -1, 1) * 32767).astype(np.int16)
 
 
@@ -430,9 +438,13 @@ class Session:
         real, imag = vocodec.real_imag_loss(a, b)
         count = len(vocodec.MEL_WINDOWS)
         scales = tuple(int(i) for i in self.rng.permutation(count)[: recipe.mel_scales])
-        rec = vocodec.mel_loss(made, wav, sample_rate=self.codec.sample_rate, scales=scales)
+        rec = made.new_zeros(())
+        for i in scales:
+            weight = (vocodec.MEL_WINDOWS[i] / 512) ** recipe.mel_tilt / len(scales)
+            rate = self.codec.sample_rate
+            rec = rec + weight * vocodec.mel_loss(made, wav, sample_rate=rate, scales=(i,))
         return {
-            "rec": rec / len(scales),
+            "rec": rec,
             "complex": real + imag,
             "magnitude": vocodec.magnitude_loss(a, b),
             "commit": q.commit,
@@ -517,13 +529,13 @@ def train(
         meeting = (out / "meeting").absolute().as_uri()
         dist.init_process_group("gloo", meeting, rank=rank, world_size=workers)
     rate = recipe.codec.sample_rate
-    wavs = [read(f, rate) for f in dataset_files]
+    wavs = [read(f, rate, speed) for speed in recipe.speeds for f in dataset_files]
     held = [read(f, rate)[: 5 * rate] for f in check_files] if rank == 0 else []
     session = Session(recipe, seed, rank, compiled)
     path = out / "checkpoint.pt"
     if resume and path.exists():
         session.restore(path, seed)
-    hours = sum(w.size for w in wavs) / rate / 3600
+    hours = sum(w.size for w in wavs[: len(dataset_files)]) / rate / 3600
     size = sum(p.numel() for p in session.net.parameters())
     log.info("%.2f h of speech, %d parameters, step %d", hours, size, session.progress.step)
     with (out / f"log{rank or ''}.jsonl").open("a") as record:

@@ -687,6 +687,7 @@ TINY = recipe.Recipe(
     ),
     batch=2,
     crop=2400,
+    speeds=(1.0, 1.1),
     mel_scales=1,
     complex_windows=(256,),
     soft_share=0.3,
