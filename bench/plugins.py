@@ -117,11 +117,12 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
     except ImportError as error:
         raise Unavailable(_install(kind, name, error)) from error
     taken = inspect.signature(build).parameters
-    pairs = {key: _parse(value) for key, value in _pairs(spec, rest)}
-    if unknown := [key for key in pairs if key.partition(".")[0] not in taken]:
+    texts = dict(_pairs(spec, rest))
+    if unknown := [key for key in texts if key not in taken]:
         hint = f"{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}"
         msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}{hint}"
         raise ValueError(msg)
+    pairs = {key: _typed(name, key, text, taken[key]) for key, text in texts.items()}
     pairs |= {key: value for key, value in given.items() if key in taken}
     try:
         plugin = build(**pairs)
@@ -177,13 +178,20 @@ def _pairs(spec: str, rest: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _parse(text: str) -> int | float | bool | str:
-    if text.isdecimal() or (text[:1] == "-" and text[1:].isdecimal()):
-        return int(text)
-    try:
-        return float(text)
-    except ValueError:
-        return {"true": True, "false": False}.get(text.lower(), text)
+def _typed(name: str, key: str, text: str, parameter: inspect.Parameter) -> Any:
+    """Return `text` as one of the plain types that the parameter is annotated with."""
+    kinds = [kind.strip() for kind in str(parameter.annotation).split("|")]
+    for kind in ("bool", "int", "float", "None"):
+        if kind in kinds:
+            try:
+                return _READ[kind](text)
+            except (KeyError, ValueError):
+                continue
+    if {"bool", "int", "float", "None"} >= set(kinds):
+        wanted = " or ".join(_CALLED[k] for k in kinds if k != "None")
+        msg = f"{name}: {key} takes {wanted}, got {text!r}"
+        raise ValueError(msg)
+    return text
 
 
 def _install(kind: str, name: str, error: ImportError) -> str:
@@ -197,6 +205,14 @@ def _hint(kind: str, name: str, package: str, extra: str) -> str:
     what = f"'speech-bench[{extra}]'" if extra in set(EXTRA_OF.values()) else extra
     return f"{kind[:-1]} {name!r} needs {package}, which is not installed: pip install {what}"
 
+
+_READ: dict[str, Any] = {
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": int,
+    "float": float,
+    "None": lambda text: {"none": None}[text.lower()],
+}
+_CALLED = {"bool": "true or false", "int": "a whole number", "float": "a number"}
 
 #: Import name -> the extra of this distribution that installs it.
 EXTRA_OF = {

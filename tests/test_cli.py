@@ -25,6 +25,7 @@ def base(tiny_path, tmp_path):
     [
         (["--system", "mu_lwa"], "did you mean 'mu_law'"),
         (["--system", "mu_law:bit=8"], "did you mean 'bits'"),
+        (["--system", "mu_law:bits=x"], "mu_law: bits takes a whole number, got 'x'"),
         (["--system", "mu_law:bits"], "not of the form key=value"),
         (["--system", "mu_law", "--metrics", "peqs"], "did you mean 'pesq'"),
         (["--system", "mu_law", "--metrics", "pesq:band=xb"], "band must be"),
