@@ -25,6 +25,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files
  (path TEXT PRIMARY KEY, size INT, changed INT, inode INT, sha TEXT);
 CREATE TABLE IF NOT EXISTS outputs (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS observations (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value TEXT);
 """
 _RACY_NS = 2_000_000_000  # a file changed this recently may change again within one clock tick
@@ -68,7 +69,8 @@ class Cache:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._pending: dict[str, dict[str, tuple]] = {"files": {}, "outputs": {}, "scores": {}}
+        tables = ("files", "outputs", "observations", "scores")
+        self._pending: dict[str, dict[str, tuple]] = {table: {} for table in tables}
         self._flushed = time.monotonic()
 
     def __enter__(self) -> Cache:

@@ -104,7 +104,9 @@ def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -
         suite.preload(metrics)
         loaded = [suite.load_system(spec, options["device"]) for spec in dict.fromkeys(systems)]
         data = _dataset(dataset, options["limit"], options["shard"])
-    settings = _settings(options, seed=options["seed"], timed=not options["no_timing"])
+    settings = _settings(
+        options, seed=options["seed"], timed=not options["no_timing"], device=options["device"]
+    )
     runs = []
     with _verdicts():
         for system in loaded:

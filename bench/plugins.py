@@ -117,7 +117,7 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
     except ImportError as error:
         raise Unavailable(_install(kind, name, error)) from error
     taken = inspect.signature(build).parameters
-    texts = dict(_pairs(spec, rest))
+    texts = _nested(dict(_pairs(spec, rest)))
     if unknown := [key for key in texts if key not in taken]:
         hint = f"{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}"
         msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}{hint}"
@@ -178,9 +178,22 @@ def _pairs(spec: str, rest: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
+def _nested(texts: dict[str, str]) -> dict[str, str]:
+    """Fold ``asr=whisper, asr.model=base`` into ``asr=whisper:model=base``."""
+    flat = {key: text for key, text in texts.items() if "." not in key}
+    for key, text in texts.items():
+        outer, dot, inner = key.partition(".")
+        if dot:
+            before = flat.get(outer, "")
+            flat[outer] = f"{before}{',' if ':' in before else ':'}{inner}={text}"
+    return flat
+
+
 def _typed(name: str, key: str, text: str, parameter: inspect.Parameter) -> Any:
     """Return `text` as one of the plain types that the parameter is annotated with."""
-    kinds = [kind.strip() for kind in str(parameter.annotation).split("|")]
+    said = parameter.annotation
+    said = said.__name__ if isinstance(said, type) else str(said)
+    kinds = [kind.strip() for kind in said.split("|")]
     for kind in ("bool", "int", "float", "None"):
         if kind in kinds:
             try:

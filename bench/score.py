@@ -13,11 +13,14 @@ from bench import audio, plugins
 from bench.cache import Cache, digest
 from bench.datasets._base import Utterance
 from bench.execute import Crashed, Failed, Pool
+from bench.observe import Heard, Hearing, Subject
 from bench.run import Cell, Output, Score
 from bench.totals import total
 from metrics._base import INPUTS, Metric, Unscorable
+from metrics.observers._base import SILENT
 
 Policy = Literal["exclude", "worst", "fail"]
+_ROLES = {"heard": "estimate", "heard_reference": "reference", "heard_prompt": "prompt"}
 _RECORDINGS = ("estimate", "reference", "prompt")
 _HEAVY = {*_RECORDINGS, "streams", "alphabets"}  # what is read from disk, in a worker
 _REVISION = 1  # raised when the checks or the preparation in this file change what is measured
@@ -55,6 +58,7 @@ class Scoring:
         *,
         jobs: int,
         policy: Policy = "exclude",
+        device: str = "auto",
         progress: Callable[[], None] = lambda: None,
     ):
         for metric in metrics:
@@ -63,7 +67,9 @@ class Scoring:
                 raise TypeError(msg)
         self.metrics, self.cache, self.folder = list(metrics), cache, folder
         self.jobs, self.policy, self.progress = jobs, policy, progress
+        self.device = device
         self.computed = self.cached = 0
+        self.heard: dict[str, dict[str, Heard]] = {}  # by observer and utterance
         self._signatures = [m.signature for m in self.metrics]
         self._needs = [frozenset(m.needs) for m in self.metrics]
         self._cells: list[dict[str, Cell]] = [{} for _ in metrics]
@@ -76,8 +82,9 @@ class Scoring:
             StoppedByPolicy: the policy is ``fail`` and an output failed or is missing.
             MetricBug: a metric has one.
         """
+        listeners = [i for i, m in enumerate(self.metrics) if m.listens]
         late = [i for i, m in enumerate(self.metrics) if "delay" in m.needs]
-        now = [i for i in range(len(self.metrics)) if i not in late]
+        now = [i for i in range(len(self.metrics)) if i not in late and i not in listeners]
         size = 256 if isinstance(pairs, Sequence) else 8  # outputs still being made come slowly
         with Pool(self.jobs, measure, self.metrics) as pool:
             self._pass(pool, _chunks(self._remember(pairs), size), now, delay_seconds=0.0)
@@ -85,6 +92,8 @@ class Scoring:
             known = self._delay()
             with Pool(self.jobs, measure, self.metrics) as pool:
                 self._pass(pool, _chunks(self._utterances, 256), late, delay_seconds=known)
+        for spec in dict.fromkeys(_observer(self.metrics[i]) for i in listeners):
+            self._listen(spec, [i for i in listeners if _observer(self.metrics[i]) == spec])
         speakers = {u.id: u.speaker for u, _ in self._utterances}
         return tuple(
             total(m, {i: cells[i] for i in speakers}, speakers, self.policy, self.cache)
@@ -177,6 +186,32 @@ class Scoring:
             else:
                 self.progress()
 
+    def _listen(self, spec: str, indices: list[int]) -> None:
+        """Let one observer hear what its metrics need, and measure with them."""
+        hearing = Hearing(plugins.load("observers", spec, device=self.device), self.cache)
+        roles = [r for r in _ROLES if any(r in self._needs[i] for i in indices)]
+        subjects = {o.id: self._subjects(u, o) for u, o in self._utterances}
+        hearing.listen(s for some in subjects.values() for r in roles if (s := some[r]))
+        self.computed += hearing.computed
+        self.cached += hearing.cached
+        if "heard" in roles:
+            outputs = {i: s for i, some in subjects.items() if (s := some["heard"])}
+            self.heard[hearing.observer.name] = {i: hearing[s] for i, s in outputs.items()}
+        for utterance, output in self._utterances:
+            facts, mine = _facts(utterance, output), subjects[output.id]
+            heard = {r: hearing[s] if (s := mine[r]) else None for r in roles}
+            for i in indices:
+                needs = self._needs[i]
+                self._set(i, output.id, _listened(self.metrics[i], needs, heard, facts, output))
+
+    def _subjects(self, utterance: Utterance, output: Output) -> dict[str, Subject | None]:
+        paths = self._paths(utterance, output)
+        usable = {**paths, "estimate": paths["estimate"] if output.status == "ok" else None}
+        return {
+            role: Subject(path, utterance.language) if (path := usable[name]) else None
+            for role, name in _ROLES.items()
+        }
+
     def _set(self, index: int, utterance: str, cell: Cell) -> None:
         if self.policy == "fail" and cell.state in {"failed", "missing"}:
             msg = f"{utterance}: {self.metrics[index].spec} {cell.state}: {cell.reason}"
@@ -217,6 +252,8 @@ def _facts(utterance: Utterance, output: Output) -> dict[str, Any]:
     return {
         "text": utterance.text,
         "language": utterance.language,
+        "emotion": utterance.emotion,
+        "ratings": utterance.ratings,
         "seconds": output.seconds,
         "bits": output.bits,
         "wall_seconds": output.wall_seconds,
@@ -228,6 +265,36 @@ def _cheap(metric: Metric, needs: Iterable[str], facts: Mapping[str, Any], outpu
     if output.status != "ok":
         return Cell(output.status, reason=output.reason)
     return _apply(metric, {name: facts[name] for name in needs})
+
+
+def _listened(
+    metric: Metric,
+    needs: Iterable[str],
+    heard: Mapping[str, Heard | None],
+    facts: Mapping[str, Any],
+    output: Output,
+) -> Cell:
+    """Return the cell of a metric that listens."""
+    inputs = {k: v for k, v in facts.items() if k in needs}
+    for role in (r for r in _ROLES if r in needs and r != "heard"):
+        known = heard[role]
+        if known is None or known.fault:
+            fault = f"the {_ROLES[role]} {known.fault}" if known else f"there is no {_ROLES[role]}"
+            return Cell("unscorable", reason=fault)
+        inputs[role] = known.observation
+    known = heard.get("heard")
+    if "heard" not in needs or (known and not known.fault):
+        return _apply(metric, inputs | ({"heard": known.observation} if known else {}))
+    probe = _apply(metric, {**inputs, "heard": SILENT})
+    if probe.state == "unscorable":  # nobody's output could have been scored
+        return probe
+    if known is None:
+        return Cell("missing" if output.status == "missing" else "failed", reason=output.reason)
+    return Cell("failed", reason=f"the output {known.fault}")
+
+
+def _observer(metric: Metric) -> str:
+    return str(getattr(metric, metric.listens))
 
 
 def _apply(metric: Metric, inputs: Mapping[str, Any]) -> Cell:

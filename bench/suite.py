@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import execute, plugins
+from bench import execute, observe, plugins
 from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
 from bench.generate import Generation, contents
@@ -34,6 +34,7 @@ class Options:
     """What holds for every system of one command."""
 
     seed: int = 0
+    device: str = "auto"  # of observers; a system is loaded before
     jobs: int = 0  # 0: one worker a core
     out: Path = Path("runs")
     policy: Policy = "exclude"
@@ -77,12 +78,22 @@ def load_metrics(specs: str) -> list[Metric]:
     Raises:
         ValueError: the same column is asked for twice.
     """
-    metrics = [plugins.load("metrics", spec) for spec in plugins.split(specs)]
+    metrics = [_bound(plugins.load("metrics", spec)) for spec in plugins.split(specs)]
     twice = [m for m, n in Counter(m.spec for m in metrics).items() if n > 1]
     if twice:
         msg = f"metric {twice[0]!r} is asked for twice"
         raise ValueError(msg)
     return metrics
+
+
+def _bound(metric: Metric) -> Metric:
+    """Return the metric with its observer's signature; the observer's weights are looked for."""
+    if not metric.listens:
+        return metric
+    spec = str(getattr(metric, metric.listens))
+    if line := plugins.lacking("observers", spec):
+        raise plugins.Unavailable(line)
+    return metric.bound(plugins.load("observers", spec).signature)
 
 
 def preload(metrics: Sequence[Metric]) -> None:
@@ -122,6 +133,8 @@ def run(
         timing |= _percentiles(scoring.outputs)
         record = _record(system.card, dataset, whole, options, machine, timing, scoring, scores)
         save(record, folder)
+        for name, heard in scoring.heard.items():
+            observe.save(heard, folder / "observations" / f"{name}.jsonl")
         report = Report(folder, generation.made, generation.cached)
         report.measured, report.remembered = scoring.computed, scoring.cached
         return record, report
@@ -152,6 +165,8 @@ def score_folder(
         scoring, scores = _measure(metrics, cache, audio, dataset, pairs, options)
         record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
         save(record, folder)
+        for name, heard in scoring.heard.items():
+            observe.save(heard, folder / "observations" / f"{name}.jsonl")
         report = Report(folder, 0, 0, scoring.computed, scoring.cached, unmatched)
         return record, report
 
@@ -198,7 +213,15 @@ def _measure(
 ) -> tuple[Scoring, tuple]:
     with stage("score", len(dataset.utterances), as_json=options.as_json) as done:
         jobs = options.jobs or execute.cores()
-        scoring = Scoring(metrics, cache, folder, jobs=jobs, policy=options.policy, progress=done)
+        scoring = Scoring(
+            metrics,
+            cache,
+            folder,
+            jobs=jobs,
+            policy=options.policy,
+            device=options.device,
+            progress=done,
+        )
         return scoring, scoring.run(pairs)
 
 

@@ -7,10 +7,13 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Rows = NDArray[np.float64]
 
@@ -33,6 +36,11 @@ INPUTS = {
     "alphabets": "number of symbols of each stream",
     "wall_seconds": "time the system took, s; None where the output came from a cache",
     "first_audible_seconds": "time until the first audible sample was out, s; None likewise",
+    "heard": "what the metric's observer heard in the output",
+    "heard_reference": "what it heard in the reference",
+    "heard_prompt": "what it heard in the prompt",
+    "emotion": "what should be felt: label -> share",
+    "ratings": "votes of the raters: label -> count",
     "delay": "samples by which this system's outputs lag, one estimate over the data set",
 }
 
@@ -68,6 +76,7 @@ class Metric(ABC):
     digits: ClassVar[int] = 3  # decimals in tables
     worst: ClassVar[tuple[float, ...] | None] = None  # row of a missing output, if there is a worst
     crashes: ClassVar[bool] = False  # native code that may take its process with it
+    listens: ClassVar[str] = ""  # the field that names this metric's observer ("asr", "encoder")
 
     @abstractmethod
     def statistic(self, **inputs: Any) -> Rows:
@@ -95,21 +104,34 @@ class Metric(ABC):
         """Names of the INPUTS that `statistic` takes."""
         return tuple(inspect.signature(self.statistic).parameters)
 
+    def bound(self, observer: str) -> Self:
+        """Return this metric with its observer's signature in its own."""
+        made = dataclasses.replace(self)
+        object.__setattr__(made, "_observer", observer)
+        return made
+
     @property
     def spec(self) -> str:
         """Shortest ``name:key=value`` that builds this metric; a table's column key."""
-        changed = [
-            f"{f.name}={getattr(self, f.name)}"
-            for f in dataclasses.fields(self)
-            if getattr(self, f.name) != f.default
-        ]
+        changed = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if value != f.default:
+                name, _, rest = (
+                    str(value).partition(":") if f.name == self.listens else (value, "", "")
+                )
+                nested = [f"{f.name}.{pair}" for pair in rest.split(",") if pair]
+                changed += [f"{f.name}={name}", *nested]
         return ":".join([self.name, ",".join(changed)] if changed else [self.name])
 
     @property
     def signature(self) -> str:
         """Everything that can change the number, e.g. ``pesq|band:wb|fs:16000|pesq:0.0.4|r:1``."""
         parts = [self.name]
-        parts += [f"{f.name}:{getattr(self, f.name)}" for f in dataclasses.fields(self)]
+        heard_by = getattr(self, "_observer", "")
+        for f in dataclasses.fields(self):
+            known = heard_by if f.name == self.listens and heard_by else getattr(self, f.name)
+            parts.append(f"{f.name}:{known}")
         if {"estimate", "reference", "prompt"} & set(self.needs):
             parts += [f"fs:{self.sample_rate or 'reference'}", f"soxr-vhq:{version('soxr')}"]
         if self.aligned and {"estimate", "reference"} <= set(self.needs):
