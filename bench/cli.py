@@ -336,6 +336,8 @@ def _verdicts() -> Iterator[None]:
         _stop(str(refusal), 3)
     except StoppedByPolicy as stop:
         _stop(f"--on-missing fail: {stop}", 1)
+    except KeyboardInterrupt:
+        _stop("interrupted; repeat the command to go on from here", 130)
     except MetricBug as bug:
         _stop(f"a metric has a bug:\n{bug}", 2)
 

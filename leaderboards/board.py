@@ -80,6 +80,7 @@ def build(
     if not runs:
         msg = "no runs to put on a board"
         raise ValueError(msg)
+    runs = list({r.id: r for r in runs}.values())
     _same("data sets", runs, lambda r: f"{r.dataset} ({r.dataset_digest})")
     names = list(dict.fromkeys(s.metric for r in runs for s in r.scores))
     scores = {r.id: tuple(_score(r, name) for name in names) for r in runs}
