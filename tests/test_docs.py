@@ -1,6 +1,8 @@
 """README and docs drift apart from the code only where these fail."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -43,3 +45,11 @@ def test_every_dependency_has_its_reason():
         elif extra[1] != "all":
             assert f"| `{extra[1]}` |" in reasons, extra[1]
             assert name in reasons, name
+
+
+def test_the_example_runs(tmp_path):
+    example = ROOT / "examples" / "python_api.py"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, example], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "least intelligible: " in done.stdout
