@@ -118,7 +118,7 @@ class Scoring:
         metric = plugins.load("metrics", "delay")
         sub = Scoring([metric], self.cache, self.folder, jobs=self.jobs)
         (score,) = sub.run(self._utterances)
-        return 0.0 if score.value is None else metric.seconds(score.value)
+        return 0.0 if score.value is None else score.value / 1000  # it is in ms
 
     def _pass(
         self, pool: Pool, chunks: Iterable[list], indices: list[int], *, delay_seconds: float

@@ -121,7 +121,8 @@ class Metric(ABC):
                     str(value).partition(":") if f.name == self.listens else (value, "", "")
                 )
                 nested = [f"{f.name}.{pair}" for pair in rest.split(",") if pair]
-                changed += [f"{f.name}={name}", *nested]
+                plain = str(name).lower() if name is None or isinstance(name, bool) else name
+                changed += [f"{f.name}={plain}", *nested]
         return ":".join([self.name, ",".join(changed)] if changed else [self.name])
 
     @property

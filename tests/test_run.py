@@ -139,6 +139,35 @@ def test_a_system_s_faults_are_states(tmp_path):
     assert again.generated == 4  # a failure is tried again, never remembered
 
 
+def test_an_aligned_column_takes_out_one_delay_for_the_system(tiny, tmp_path):
+    class Late(Faulty):
+        card = dataclasses.replace(Faulty.card, name="late")
+
+        def encode(self, wav):
+            self.wav = wav
+            return Codes((), (), wav.size)
+
+        def decode(self, codes):
+            return np.concatenate([np.zeros(480, np.float32), self.wav[:-480]])  # 30 ms
+
+    metrics = load_metrics("delay,stoi,stoi:align=true,si_sdr:align=true,estoi:align=true")
+    record, _ = run(Late(), tiny, metrics, Options(out=tmp_path))
+    assert record.score("delay").value == pytest.approx(30.0)
+    assert record.score("stoi").value < 0.8
+    assert record.score("stoi:align=true").value > 0.99
+    assert record.score("estoi:align=true").value > 0.99
+    assert record.score("si_sdr:align=true").value > 60
+    assert record.score("stoi").signature != record.score("stoi:align=true").signature
+
+
+def test_every_metric_measures_a_codec_in_one_run(tiny, tmp_path):
+    names = [n for n in plugins.names("metrics") if not plugins.load("metrics", n).listens]
+    record, _ = go("mu_law", tiny, tmp_path, ",".join(names))
+    for score in record.scores:
+        unscored = score.metric == "first_audible"  # a codec streams nothing
+        assert score.n == (0 if unscored else 12), score.metric
+
+
 def test_without_timing_nothing_is_timed(tiny, tmp_path):
     record, _ = go("mu_law", tiny, tmp_path, timed=False)
     assert {o.wall_seconds for o in record.outputs} == {None}
