@@ -45,17 +45,10 @@ def digest(*causes: object) -> str:
 
 def file_digest(path: Path) -> str:
     """Return ``sha256`` of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if _FAST else _slow_digest(file)
-
-
-_FAST = hasattr(hashlib, "file_digest")  # Python 3.11
-
-
-def _slow_digest(file: Any) -> str:
     running = hashlib.sha256()
-    while block := file.read(1 << 20):
-        running.update(block)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            running.update(block)
     return running.hexdigest()
 
 
