@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,9 +96,19 @@ class Scoring:
             self._listen(spec, [i for i in listeners if _observer(self.metrics[i]) == spec])
         speakers = {u.id: u.speaker for u, _ in self._utterances}
         return tuple(
-            total(m, {i: cells[i] for i in speakers}, speakers, self.policy, self.cache)
+            total(m, self._counted(m, cells), speakers, self.policy, self.cache)
             for m, cells in zip(self.metrics, self._cells, strict=True)
         )
+
+    def _counted(self, metric: Metric, cells: Mapping[str, Cell]) -> dict[str, Cell]:
+        """Return the cells in order; under ``worst`` a hole gets the row that it counts with."""
+        found = {u.id: cells[u.id] for u, _ in self._utterances}
+        if self.policy == "worst":
+            for utterance, output in self._utterances:
+                if (cell := found[utterance.id]).state in {"failed", "missing"}:
+                    row = metric.worst_row(**_facts(utterance, output)) or ()
+                    found[utterance.id] = replace(cell, row=row)
+        return found
 
     @property
     def outputs(self) -> tuple[Output, ...]:

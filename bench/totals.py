@@ -26,15 +26,16 @@ def total(
 
     Args:
         metric: what was measured.
-        cells: by utterance id, in the data set's order.
+        cells: by utterance id, in the data set's order; under ``worst`` those that failed or are
+            missing have the row that counts for them, if the metric has one.
         speakers: the cluster of each utterance.
         policy: what a failed or missing output does to the value: exclude, worst or fail.
         cache: where intervals are kept, since resampling 10,000 rows takes a second.
     """
     rows = {i: c.row for i, c in cells.items() if c.state == "scored"}
-    if policy == "worst" and metric.worst is not None:
-        bad = [i for i, c in cells.items() if c.state in {"failed", "missing"}]
-        rows |= dict.fromkeys(bad, metric.worst)
+    if policy == "worst":
+        bad = {i: c.row for i, c in cells.items() if c.state in {"failed", "missing"}}
+        rows |= {i: row for i, row in bad.items() if row}
     table = np.array(list(rows.values()), dtype=np.float64)
     ends = _interval(metric, table, [speakers[i] for i in rows], cache) if rows else []
     states = counts(list(cells.values()))

@@ -94,6 +94,10 @@ class Metric(ABC):
         """Reduce rows, shape (n, k), to the corpus value."""
         return float(self.pool(rows.sum(axis=0), np.asarray(float(len(rows)))))
 
+    def worst_row(self, **facts: Any) -> tuple[float, ...] | None:
+        """Return the row of a missing output, given the utterance's facts (text, language)."""
+        return self.worst
+
     @property
     def additive(self) -> bool:
         """True where sums of rows are enough for the corpus value."""
