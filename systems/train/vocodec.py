@@ -63,7 +63,7 @@ class Recipe:
     full_share: float = 0.6  # of the clips that use every layer
     smoothing: float = 0.99  # of the codebooks' moving averages
     lambda_rec: float = 1.5
-    lambda_complex: float = 50.0
+    lambda_complex: float = 25.0
     lambda_magnitude: float = 1000.0
     lambda_commit: float = 0.25
     mel_tilt: float = 0.5  # weight (window / 512) ** mel_tilt: short windows have steep slopes
