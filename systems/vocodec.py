@@ -866,12 +866,15 @@ class VoCodec:
             net, about = read_weights(path, enhance=enhance)
             self.config, label = net.config, f"sha256:{_digest(path)}"
             licence, trained = str(about.get("licence", "")), str(about.get("summary", ""))
+        front: tuple[str, ...] = ()
         if net.enhancer is not None:
+            front = ("the front end is a design of our own in the manner of UL-UNAS",)
             if weights is None and SHIPPED_ENHANCER.exists():
                 _fill(net.enhancer, _tensors(SHIPPED_ENHANCER)[0])
                 label += f"+sha256:{_digest(SHIPPED_ENHANCER)}"
             else:
                 label += "+enhancer:random:seed=0"
+                front = (*front, "the front end is not trained")
         self.net = net.eval().to(self.device)
         self.enhancer = net.enhancer
         features = {
@@ -893,7 +896,7 @@ class VoCodec:
                 *features,
                 *DEVIATIONS,
                 *((trained,) if trained else ("untrained",)),
-                *(ENHANCER_DEVIATIONS if enhance else ()),
+                *front,
             ),
             bitrates=tuple(float(n + 1) for n in range(self.config.codebooks)),
             frame_rate=self.config.sample_rate / self.config.hop,
@@ -971,9 +974,6 @@ DEVIATIONS = (
     "attention has a learnt bias for each frame of distance",
     "projected vectors and codes are unit vectors; codes follow them as moving averages",
     "norms of Eqs. (3) to (10) are means over elements",
-)
-ENHANCER_DEVIATIONS = (
-    "the front end is a design of our own in the manner of UL-UNAS, and not trained",
 )
 
 
