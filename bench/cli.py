@@ -160,6 +160,41 @@ def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
         _show(records, {**options, "as_json": False}, out)
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--test", help="mos, dmos, smos, cmos, mushra or abx, where no column says it.")
+@click.option("--screen", default="none", show_default=True, help="Who is left out: bs1534.")
+@click.option("--reference", default="reference", show_default=True, help="The hidden one's name.")
+@click.option(
+    "--against", "runs", multiple=True, type=click.Path(path_type=Path), help="Repeatable."
+)
+@click.option("--metric", help="Metric of the runs to correlate with the listeners.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the resampling.")
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
+def ratings(
+    file: Path, test: str | None, runs: tuple[Path, ...], metric: str | None, style: str, **how: Any
+) -> None:
+    """Sum up a listening test: FILE is a CSV of listener,item,system,score[,test]."""
+    from dataclasses import asdict
+
+    from bench import ratings as listening
+    from bench.run import read
+
+    with mistakes(), _verdicts():
+        if bool(runs) != bool(metric):
+            _stop("--against and --metric go together", 2)
+        records = {path.resolve().name: read(path) for path in runs}
+        found = [
+            listening.summarise(name, given, runs=records, metric=metric or "", **how)
+            for name, given in listening.read(file, test).items()
+        ]
+    if style == "json":
+        click.echo(json.dumps({"seed": how["seed"], "tests": [asdict(f) for f in found]}))
+        return
+    for line in (line for f in found for line in listening.lines(f)):
+        click.echo(line)
+
+
 @main.command("list")
 @click.argument("kind", type=click.Choice(["systems", "metrics", "observers", "datasets"]))
 def list_(kind: Any) -> None:
@@ -327,12 +362,13 @@ def _settings(options: dict[str, Any], **more: Any) -> Any:
 
 @contextmanager
 def _verdicts() -> Iterator[None]:
+    from bench.ratings import TooFew
     from bench.run import Unlike
     from bench.score import MetricBug, StoppedByPolicy
 
     try:
         yield
-    except Unlike as refusal:
+    except (Unlike, TooFew) as refusal:
         _stop(str(refusal), 3)
     except StoppedByPolicy as stop:
         _stop(f"--on-missing fail: {stop}", 1)

@@ -1,4 +1,4 @@
-"""Concordance of the energy contours (energy CCC): are the loud and the soft places the same?
+"""Concordance of the energy contours (energy CCC): loud and soft in the same places.
 
 Source: Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45,
 1989; of energy as CoCoEmo, arXiv:2602.03420, reports it (Table 1). Energy in dB of full scale, 25

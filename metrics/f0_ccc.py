@@ -1,4 +1,4 @@
-"""Concordance of the F0 contours (F0 CCC): is the melody the reference's, in height and range?
+"""Concordance of the F0 contours (F0 CCC): the same melody, in height and range.
 
 Source: Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45,
 1989; of F0 as CoCoEmo, arXiv:2602.03420, reports it (Table 1). Over the frames, 5 ms apart, in
