@@ -202,7 +202,7 @@ def list_(kind: Any) -> None:
     from bench.plugins import summaries
 
     for name, line in summaries(kind).items():
-        click.echo(f"{name:26}{line}")
+        click.echo(f"{name:28}{line}")
 
 
 @main.command()
@@ -314,7 +314,7 @@ def doctor(style: str) -> None:
         return
     for found in findings:
         state = "ready" if found.ready else "no"
-        click.echo(f"{state:7}{found.kind:10}{found.name:26}{found.about}")
+        click.echo(f"{state:7}{found.kind:10}{found.name:28}{found.about}")
 
 
 @main.command()
