@@ -235,7 +235,6 @@ EXTRA_OF = {
     "word2num": "asr",
     "torchaudio": "speaker",
     "speechbrain": "speaker",
-    "resemblyzer": "speaker",
     "transformers": "speaker",
     "funasr": "emotion",
     "speechmos": "mos",

@@ -1,0 +1,179 @@
+"""Speaker similarity (SIM): whether the output has the voice it should have.
+
+Source: the cosine of two speaker embeddings, as in speaker verification; to the prompt it is the
+SIM-o of zero-shot text-to-speech (Le et al., "Voicebox", arXiv:2306.15687), to the ground truth the
+S-SIM of CoCoEmo (there with `encoder=wavlm_sv`). The default, `reference=ground_truth`, is what
+every data set has and a codec must keep; `reference=prompt` is SIM-o.
+
+Misleads: a number means nothing without its encoder: unrelated voices reach 0.6 with one and 0.1
+with another, so read it between the anchors that `separation` gives. Encoders hear the room, the
+microphone and the codec too: a clean output after a noisy prompt loses, a copied room gains. Reads
+voices, not words: babble in the right voice scores high.
+
+Deviations: SIM-r, against the prompt after the system's own codec, is not offered: nothing here
+holds that recording. With `reference=prompt`, an output that is the prompt itself (a cosine of 1
+within 1e-6) has failed: it copied. A prompt that was cut, or went through a codec, is not caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from metrics._base import Metric, Rows, Unscorable, loader
+
+#: A cosine this close to 1 is not another recording of the voice but the same recording.
+COPY = 1e-6
+_BLAMED: dict[str, Literal["reference", "estimate"]] = {"output": "estimate"}
+
+
+def cosine(estimate: ArrayLike, reference: ArrayLike) -> float:
+    """Return the cosine of the angle between two embeddings, -1 to 1 (best: 1, the same voice).
+
+    Args:
+        estimate: embedding of the output, shape ``(d,)``.
+        reference: embedding of the voice it should have, shape ``(d,)``.
+
+    Raises:
+        ValueError: the shapes differ, or are not ``(d,)``.
+        Unscorable: an embedding has no direction (all zeros) or is not finite.
+    """
+    e, r = np.asarray(estimate, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    if e.shape != r.shape or e.ndim != 1:
+        msg = f"need two embeddings of one shape (d,), got {e.shape} and {r.shape}"
+        raise ValueError(msg)
+    return float(np.clip(_unit(e, "output") @ _unit(r, "reference"), -1, 1))
+
+
+class Separation(NamedTuple):
+    """How far an encoder keeps speakers apart: what a similarity has to be read against."""
+
+    same: float  # mean cosine of two recordings of one speaker
+    different: float  # mean cosine of recordings of two speakers
+    eer: float  # equal error rate of telling the former from the latter, 0 to 0.5 and worse
+
+
+def separation(embeddings: ArrayLike, speakers: Sequence[str]) -> Separation:
+    """Return mean cosines of all pairs within and across speakers, and their equal error rate.
+
+    Args:
+        embeddings: one per recording, shape ``(n, d)``.
+        speakers: who speaks in each, length n.
+
+    Raises:
+        ValueError: lengths differ, or there is no pair of one of the two kinds.
+        Unscorable: an embedding has no direction.
+    """
+    vectors, names = np.asarray(embeddings, dtype=np.float64), np.asarray(speakers)
+    if vectors.ndim != 2 or names.shape != (len(vectors),):
+        msg = f"need embeddings (n, d) and n speakers, got {vectors.shape} and {names.shape}"
+        raise ValueError(msg)
+    unit = np.stack([_unit(v, "recording") for v in vectors])
+    first, second = np.triu_indices(len(unit), k=1)
+    cosines = (unit @ unit.T)[first, second]
+    alike = names[first] == names[second]
+    return Separation(
+        float(cosines[alike].mean()) if alike.any() else np.nan,
+        float(cosines[~alike].mean()) if (~alike).any() else np.nan,
+        equal_error_rate(cosines[alike], cosines[~alike]),
+    )
+
+
+def equal_error_rate(same: ArrayLike, different: ArrayLike) -> float:
+    """Return the rate at which false acceptances and false rejections are equal, 0 to 1 (best: 0).
+
+    A pair is accepted from a threshold on; between two thresholds both rates go in a straight line.
+
+    Args:
+        same: scores of pairs that should be accepted, shape ``(m,)``.
+        different: scores of pairs that should be rejected, shape ``(n,)``.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    s, d = np.sort(np.asarray(same, dtype=np.float64)), np.sort(np.asarray(different, np.float64))
+    if not s.size or not d.size:
+        msg = f"need pairs of both kinds, got {s.size} of one speaker and {d.size} of two"
+        raise ValueError(msg)
+    thresholds = np.append(np.unique(np.concatenate([s, d])), np.inf)
+    rejected = np.searchsorted(s, thresholds) / s.size
+    accepted = 1 - np.searchsorted(d, thresholds) / d.size
+    gap = accepted - rejected  # falls from 1 to -1
+    after = int(np.argmax(gap <= 0))
+    share = gap[after - 1] / (gap[after - 1] - gap[after])
+    return float(accepted[after - 1] + share * (accepted[after] - accepted[after - 1]))
+
+
+def _unit(vector: NDArray[np.float64], what: str) -> NDArray[np.float64]:
+    length = float(np.linalg.norm(vector))
+    if not np.isfinite(length) or not length:
+        msg = f"no voice was found in the {what}"
+        raise Unscorable(msg, blame=_BLAMED.get(what, "reference"))
+    return vector / length
+
+
+@dataclass(frozen=True)
+class SpeakerSimilarity(Metric):
+    """Mean cosine; a missing output counts as 0, a voice that has nothing in common."""
+
+    name: ClassVar[str] = "speaker_similarity"
+    unit: ClassVar[str] = ""
+    better: ClassVar[Literal["higher", "lower", "neither"]] = "higher"
+    source: ClassVar[str] = "arXiv:2306.15687"
+    revision: ClassVar[int] = 1
+    worst: ClassVar[tuple[float, ...] | None] = (0.0,)
+    listens: ClassVar[str] = "encoder"
+    encoder: str = "resemblyzer"
+    reference: Literal["ground_truth", "prompt"] = "ground_truth"
+
+    def __post_init__(self) -> None:
+        if self.reference not in {"ground_truth", "prompt"}:
+            msg = f"reference is ground_truth or prompt, got {self.reference!r}"
+            raise ValueError(msg)
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The standard term, and the encoder where it is not the default."""
+        term = "SIM-o" if self.reference == "prompt" else "SIM (ground truth)"
+        encoder = self.encoder.partition(":")[0]
+        return term if encoder == "resemblyzer" else f"{term}, {encoder}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The output, and the one recording that it is compared with."""
+        return "heard", "heard_prompt" if self.reference == "prompt" else "heard_reference"
+
+    def statistic(  # type: ignore[override]
+        self,
+        heard: Mapping[str, Any],
+        heard_reference: Mapping[str, Any] | None = None,
+        heard_prompt: Mapping[str, Any] | None = None,
+    ) -> Rows:
+        """Return ``[cosine]``."""
+        if self.reference == "prompt":
+            voice = _embedding(heard_prompt or {}, "prompt")
+        else:
+            voice = _embedding(heard_reference or {}, "reference")
+        value = cosine(_embedding(heard, "output"), voice)
+        if self.reference == "prompt" and value >= 1 - COPY:
+            msg = "a copy of the prompt"
+            raise Unscorable(msg, blame="estimate")
+        return np.array([value])
+
+
+def _embedding(observation: Mapping[str, Any], what: str) -> NDArray[np.float64]:
+    blame = _BLAMED.get(what, "reference")
+    if observation.get("silent"):
+        msg = f"the {what} is silent"
+        raise Unscorable(msg, blame=blame)
+    if reason := observation.get("unheard"):
+        msg = f"the {what} {reason}"
+        raise Unscorable(msg, blame=blame)
+    return _unit(np.asarray(observation["embedding"], dtype=np.float64), what)
+
+
+load = loader(SpeakerSimilarity)
