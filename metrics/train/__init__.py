@@ -1,0 +1,1 @@
+"""Recipes of the observers that this repository trains itself."""
