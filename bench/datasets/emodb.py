@@ -11,8 +11,10 @@ Splits: none is official; 5 women, 5 men.
 `emotion` is the emotion that was acted, with share 1; `ratings` are votes of the 20 listeners of
 the perception test; `prompt` is a neutral recording of the same speaker of another sentence.
 Known holes: the perception test gives the share of listeners who recognised the acted emotion, so
-that `ratings` have two labels at most: that emotion, and ``other`` for all who chose another one,
-whichever it was. Agreement between raters computed from them is too high, and entropy too low.
+that `ratings` have that emotion's votes, 0 for the six others, and under ``unrecognised`` all who
+chose one of those six, whichever it was: no emotion that an observer knows, so that a divergence
+has no value there unless its ``emotions`` say which labels count. Agreement between raters
+computed from these votes is too high, and entropy too low.
 Shares are rounded to whole votes of 20. Only recordings that were recognised well and sounded
 natural were published. The sentences are those of the corpus's documentation; a recording of any
 other code has no text. Emotions are unevenly filled (anger most, disgust least).
@@ -97,7 +99,9 @@ def _utterance(stem: str, path: Path, judged: dict[str, float]) -> Utterance:
     ratings = {}
     if (percent := judged.get(stem)) is not None:
         votes = round(percent / 100 * LISTENERS)
-        ratings = {acted: votes, "other": LISTENERS - votes}
+        ratings = dict.fromkeys(sorted(EMOTIONS.values()), 0) | {acted: votes}
+        if votes < LISTENERS:
+            ratings["unrecognised"] = LISTENERS - votes
     return Utterance(
         id=stem,
         audio=path,
@@ -105,7 +109,7 @@ def _utterance(stem: str, path: Path, judged: dict[str, float]) -> Utterance:
         language="de",
         speaker=name["speaker"],
         emotion={acted: 1.0},
-        ratings={label: count for label, count in ratings.items() if count},
+        ratings=ratings,
     )
 
 

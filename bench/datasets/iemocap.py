@@ -14,8 +14,9 @@ Splits: none is official; papers hold out one session after the other, which is 
 The speaker of a turn is its session and the letter of its *last* part: ``Ses01F_impro01_M003`` is
 said by Ses01M (the first letter says who wore the markers in that dialogue).
 `ratings` are votes: one for every label of every rater, so that a rater who gave two labels has two
-votes, and votes may be more than raters. The actors' own reports (C-F, C-M) count only with
-``raters=all``. `emotion` is the share of the votes. `condition` is "scripted" or "improvised".
+votes, and votes may be more than raters; a label of the list that got none is there with 0. The
+actors' own reports (C-F, C-M) count only with ``raters=all``. `emotion` is the share of the votes.
+`condition` is "scripted" or "improvised".
 `prompt` is another turn of the same speaker, in what is loaded, that every vote called neutral.
 Known holes: turns overlap with the other voice and carry room and clothing noise. The actors'
 reports exist for some turns only. The corpus's own majority label (xxx where there is none) is not
@@ -104,7 +105,7 @@ def load(
             raise FileNotFoundError(message)
     made = neutral_prompts(
         found,
-        neutral=lambda turn: set(turn.ratings) == {"neutral"},
+        neutral=lambda turn: set(turn.emotion) == {"neutral"},
         same=lambda one, other: one.text is not None and one.text == other.text,
     )
     utterances = some(made, home, "Session<n>/sentences/wav/<dialogue>/<turn>.wav or .flac")
@@ -131,14 +132,14 @@ def _turns(place: Path, part: str, raters: str) -> Iterator[Utterance]:
                 audio=path,
                 text=texts.get(turn),
                 speaker=turn[:5] + turn.rpartition("_")[2][:1],
-                emotion={label: count / total for label, count in ratings.items()},
+                emotion={label: count / total for label, count in ratings.items() if count},
                 ratings=ratings,
                 condition=condition,
             )
 
 
 def _votes(file: Path, raters: str) -> dict[str, Mapping[str, int]]:
-    """Return turn -> label -> votes; the labels of a turn sorted."""
+    """Return turn -> label -> votes, of the turns with votes; the labels of a turn sorted."""
     votes: dict[str, Counter[str]] = {}
     turn = ""
     for number, line in enumerate(_lines(file), 1):
@@ -153,7 +154,8 @@ def _votes(file: Path, raters: str) -> dict[str, Mapping[str, int]]:
             if vote[1] == "E" or raters == "all":
                 labels = (" ".join(label.lower().split()) for label in vote[2].split(";"))
                 votes[turn].update(LABELS.get(label, label) for label in labels if label)
-    return {turn: dict(sorted(count.items())) for turn, count in votes.items()}
+    offered = dict.fromkeys(LABELS.values(), 0)
+    return {turn: dict(sorted((offered | count).items())) for turn, count in votes.items() if count}
 
 
 def _texts(file: Path) -> dict[str, str]:

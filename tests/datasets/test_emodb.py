@@ -4,6 +4,7 @@ import pytest
 
 from bench.datasets import emodb
 from bench.plugins import load
+from metrics._soft_labels import consensus
 
 NAMES = ("03a01Fa", "03a01Nc", "03a02Nc", "08b10Wb", "16c99Tb")
 JUDGED = """Satz      erkannt   natürlich
@@ -48,10 +49,18 @@ def test_a_sentence_of_an_unknown_code_has_no_text(tree):
 
 def test_shares_of_20_listeners_become_votes(tree):
     got = {u.id: u.ratings for u in emodb.load(str(corpus(tree))).utterances}
-    assert got["03a01Fa"] == {"happy": 18, "other": 2}  # 90 % of 20
-    assert got["03a01Nc"] == {"neutral": 20}  # no vote for another: no label
-    assert got["08b10Wb"] == {"angry": 20}  # 97.5 % of 20 is 19.5: rounded, half to even
+    offered = dict.fromkeys(emodb.EMOTIONS.values(), 0)
+    assert got["03a01Fa"] == offered | {"happy": 18, "unrecognised": 2}  # 90 % of 20
+    assert got["03a01Nc"] == offered | {"neutral": 20}
+    assert got["08b10Wb"] == offered | {"angry": 20}  # 97.5 % of 20 is 19.5: half to even
     assert got["03a02Nc"] == {}  # not in the file
+
+
+def test_a_metric_reads_the_votes(tree):
+    first = emodb.load(str(corpus(tree))).utterances[0]
+    shares = consensus(first.emotion, first.ratings)
+    assert (shares["happy"], shares["unrecognised"], shares["sad"]) == (0.9, 0.1, 0.0)
+    assert consensus(first.emotion, {}) == {"happy": 1.0}
 
 
 def test_without_the_perception_test_there_are_no_ratings(tree):
