@@ -51,6 +51,23 @@ def test_both_tie_rules():
     assert hit(near, {"happy": 0.3, "sad": 0.7}, ties="manifest") == 0
 
 
+def test_the_release(elsewhere):
+    scored = 0
+    for case in elsewhere("cocoemo_steering"):
+        sides = {}
+        for name in ("before", "after"):
+            shares = dict(zip(("angry", "happy", "sad", "surprised"), case[name], strict=True))
+            sides[name] = heard(**shares)
+        inputs = {"heard": sides["after"], "heard_reference": sides["before"], "emotion": {}}
+        if case["hit"] is None:
+            with pytest.raises(Unscorable):
+                load().statistic(**inputs, ratings=case["votes"])
+        else:
+            assert load().statistic(**inputs, ratings=case["votes"]) == case["hit"]
+            scored += 1
+    assert scored > 15
+
+
 def test_rises_may_be_below_zero():
     # Both fell: happy by .025, sad by .1.
     assert hit(heard(happy=0.1, sad=0.025, neutral=0.875), {"happy": 0.7, "sad": 0.3}) == 1

@@ -76,6 +76,23 @@ def test_scipy():
         assert got == pytest.approx(want)
 
 
+def test_the_release(elsewhere):
+    scored = 0
+    for case in elsewhere("cocoemo_steering"):
+        sides = {}
+        for name in ("before", "after"):
+            shares = dict(zip(("angry", "happy", "sad", "surprised"), case[name], strict=True))
+            sides[name] = heard(**shares)
+        if case["rho"] is None:
+            with pytest.raises(Unscorable):
+                rho(sides["after"], {}, sides["before"], case["votes"])
+        else:
+            got = rho(sides["after"], {}, sides["before"], case["votes"])
+            assert got == pytest.approx(case["rho"])
+            scored += 1
+    assert scored > 10
+
+
 def test_the_prompt_may_be_the_unsteered_output():
     metric, steered = load(against="prompt"), heard(happy=0.5, sad=0.2)
     asked = {"heard": steered, "emotion": {"happy": 0.7, "sad": 0.3}, "ratings": {}}
