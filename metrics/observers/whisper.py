@@ -14,8 +14,8 @@ longer goes through the library's own sliding window of 30 s, which moves to the
 
 Traps: on silence and noise Whisper says things ("Thank you.") and it can repeat a phrase until the
 window's tokens are spent; both count as insertions. Recordings are heard one by one: in a batch a
-sum ends in another last bit, and now and then in another word. Half precision on CUDA, single on
-CPU: a word may differ, though the column is the same.
+sum ends in another last bit, and now and then in another word. Single precision on CUDA too, for
+the same reason.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Whisper(Observer):
             logprob_threshold=None,
             no_speech_threshold=None,
             without_timestamps=clip.audio.size <= WINDOW * self.sample_rate,
-            fp16=model.device.type == "cuda",
+            fp16=False,
         )
         segments = found["segments"]
         return {

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import random
 import sys
@@ -11,7 +12,9 @@ import soundfile
 from material import write_manifest
 
 from bench import plugins
+from bench.cache import Cache
 from bench.suite import Options, load_metrics, load_system, run, score_folder
+from bench.totals import join
 from metrics._base import Unscorable
 from metrics.observers._base import SILENT, Observer
 from metrics.wer import load, rate, word_errors
@@ -282,6 +285,26 @@ def test_a_missing_output_counts_as_all_its_words_deleted(tmp_path):
         ]
     assert values["exclude"] == pytest.approx(100 * 3 / 6)  # of 3 + 3 words the silent 3
     assert values["worst"] == pytest.approx(100 * (3 + 1 + 5) / 12)
+
+
+@pytest.mark.usefixtures("_clerk")
+def test_shards_joined_remember_what_was_missing(tmp_path):
+    manifest = write_manifest(tmp_path / "data", count=6)
+    data = plugins.load("datasets", f"manifest:path={manifest}")
+    out = tmp_path / "out"
+    out.mkdir()
+    soundfile.write(out / "u0.wav", np.full(8000, 0.1), 16000)
+
+    def scored(part):
+        options = Options(out=tmp_path / "runs", policy="worst", cache=tmp_path / "cache")
+        return score_folder(out, part, load_metrics("wer:asr=clerk"), options)[0]
+
+    whole = scored(data)
+    parts = [dataclasses.replace(scored(data.shard(i, 2)), card=whole.card) for i in (1, 2)]
+    with Cache(tmp_path / "cache") as cache:
+        (joined,) = join(parts, cache)
+    assert whole.scores[0].n == joined.scores[0].n == 6
+    assert whole.scores[0].value == joined.scores[0].value == pytest.approx(100 * (5 + 3) / 6)
 
 
 @pytest.mark.usefixtures("_clerk")
