@@ -1,9 +1,12 @@
 import dataclasses
 import itertools
+import os
 import random
+import re
 import sys
 import types
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jiwer
 import numpy as np
@@ -110,6 +113,26 @@ def test_five_thousand_pairs_against_jiwer_and_loops():
         assert len({sum(s) for s in every}) == 1
         alone += len(every) == 1
     assert alone > 3000  # where the split is unique, it is that one
+
+
+def test_the_error_counts_that_nist_published():
+    """The first test of sclite: 51 sentences of the CSR-NAB evaluation, 169 errors in 1406 words."""
+    path = os.environ.get("BENCH_TEST_SCLITE")
+    if not path:
+        pytest.skip("BENCH_TEST_SCLITE is not set: test1.pra of github.com/usnistgov/SCTK")
+    text = Path(path).read_text(encoding="latin-1")
+    blocks = re.split(r"Scores: \(#C #S #D #I\) ", text)[1:]
+    known = [tuple(map(int, b.split("\n", 1)[0].split()[1:])) for b in blocks]
+    found = []
+    for block in blocks:
+        lines = (re.search(rf"^{side}:(.*)$", block, re.MULTILINE)[1] for side in ("HYP", "REF"))
+        sides = ([w.lower() for w in line.split() if set(w) != {"*"}] for line in lines)
+        found.append(word_errors(*sides))
+    assert [sum(f[:3]) for f in found] == [sum(k) for k in known]
+    assert sum(sum(k) for k in known) == 169
+    assert sum(f.reference_words for f in found) == 1406
+    other = [k for k, (s, i, d, _) in zip(known, found, strict=True) if k != (s, d, i)]
+    assert len(other) == 1  # sclite counts a substitution 4, others 3: it splits one total anew
 
 
 def test_swapping_trades_insertions_for_deletions():
