@@ -5,14 +5,15 @@ SIM-o of zero-shot text-to-speech (Le et al., "Voicebox", arXiv:2306.15687), to 
 S-SIM of CoCoEmo (there with `encoder=wavlm_sv`). The default, `reference=ground_truth`, is what
 every data set has and a codec must keep; `reference=prompt` is SIM-o.
 
-Misleads: a number means nothing without its encoder: unrelated voices reach 0.6 with one and 0.1
+Misleads: a number means nothing without its encoder: unrelated voices reach 0.5 with one and 0.1
 with another, so read it between the anchors that `separation` gives. Encoders hear the room, the
 microphone and the codec too: a clean output after a noisy prompt loses, a copied room gains. Reads
 voices, not words: babble in the right voice scores high.
 
 Deviations: SIM-r, against the prompt after the system's own codec, is not offered: nothing here
 holds that recording. With `reference=prompt`, an output that is the prompt itself (a cosine of 1
-within 1e-6) has failed: it copied. A prompt that was cut, or went through a codec, is not caught.
+within 1e-4, which leaves room for 16 bits, another gain and resampling) has failed: it copied. A
+prompt that was cut or moved, or went through a codec, is not caught.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from metrics._base import Metric, Rows, Unscorable, loader
 
 #: A cosine this close to 1 is not another recording of the voice but the same recording.
-COPY = 1e-6
+COPY = 1e-4
 _BLAMED: dict[str, Literal["reference", "estimate"]] = {"output": "estimate"}
 
 

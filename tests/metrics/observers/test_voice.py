@@ -198,7 +198,8 @@ def test_too_short_is_said(observer):
 def test_resemblyzer_gives_what_the_package_gave(elsewhere):
     cases = elsewhere("resemblyzer")
     wavs = [c["gain"] * speechlike(c["seconds"], 16000, c["seed"]) for c in cases]
-    heard = resemblyzer.load().observe([Clip(w.astype(np.float32)) for w in wavs])
+    observer = resemblyzer.load(level="package")
+    heard = observer.observe([Clip(w.astype(np.float32)) for w in wavs])
     assert embeddings(heard) == pytest.approx(np.array([c["embedding"] for c in cases]), abs=1e-6)
 
 
@@ -207,10 +208,12 @@ def test_resemblyzer_equals_the_package(package, real_speech):
     encoder = package.VoiceEncoder("cpu", verbose=False)
     wavs = [soundfile.read(path, dtype="float32")[0] for path in files]
     wavs += [wavs[0][:30000] * 1e-3]
-    normal = [package.normalize_volume(w, -30, increase_only=True) for w in wavs]
-    theirs = np.stack([encoder.embed_utterance(wav) for wav in normal])
-    ours = embeddings(resemblyzer.load().observe([Clip(w) for w in wavs]))
-    assert ours == pytest.approx(theirs, abs=1e-6)
+    for level in ("fixed", "package"):
+        only = level == "package"
+        normal = [package.normalize_volume(w, -30, increase_only=only) for w in wavs]
+        theirs = np.stack([encoder.embed_utterance(wav) for wav in normal])
+        ours = embeddings(resemblyzer.load(level=level).observe([Clip(w) for w in wavs]))
+        assert ours == pytest.approx(theirs, abs=1e-6)
 
 
 def test_the_shipped_weights_are_the_packages(package):
@@ -259,17 +262,26 @@ def test_windows_by_hand(samples, starts):
     assert resemblyzer.windows(samples).tolist() == starts
 
 
-def test_quiet_is_raised_and_loud_is_left():
-    # RMS 0.1 is -20 dBFS, RMS 0.001 is -60 dBFS: the latter is raised by 30 dB, to 10^-1.5.
-    loud, quiet = np.full(4, 0.1), np.full(4, 1e-3)
-    assert np.array_equal(resemblyzer.raised(loud), loud)
-    assert resemblyzer.raised(quiet) == pytest.approx(np.full(4, 10**-1.5))
+def test_levels_by_hand():
+    # RMS 0.1 is -20 dBFS, RMS 0.001 is -60 dBFS; -30 dBFS is 10^-1.5.
+    loud, quiet, target = np.full(4, 0.1), np.full(4, 1e-3), np.full(4, 10**-1.5)
+    assert resemblyzer.levelled(loud, "fixed") == pytest.approx(target)
+    assert resemblyzer.levelled(quiet, "fixed") == pytest.approx(target)
+    assert resemblyzer.levelled(quiet, "package") == pytest.approx(target)
+    assert resemblyzer.levelled(loud, "package") == pytest.approx(loud)
 
 
-def test_level_does_not_count_below_the_line():
-    wav = 0.01 * voice(2.0).astype(np.float32)
-    one, other = embeddings(resemblyzer.load().observe([Clip(wav), Clip(0.1 * wav)]))
+@pytest.mark.parametrize("gain", [1e-3, 0.3, 2.0])
+def test_level_does_not_count(gain):
+    wav = voice(2.0).astype(np.float32)
+    one, other = embeddings(resemblyzer.load().observe([Clip(wav), Clip(gain * wav)]))
     assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_another_level_is_another_signature():
+    assert "(level=package," in resemblyzer.load(level="package").signature
+    with pytest.raises(ValueError, match="level is fixed or package, got 'loud'"):
+        resemblyzer.load(level="loud")
 
 
 # WavLM
