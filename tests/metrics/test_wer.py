@@ -116,7 +116,7 @@ def test_five_thousand_pairs_against_jiwer_and_loops():
 
 
 def test_the_error_counts_that_nist_published():
-    """The first test of sclite: 51 sentences of the CSR-NAB evaluation, 169 errors in 1406 words."""
+    """The first test of sclite: 51 sentences of CSR-NAB, 169 errors in 1406 words."""
     path = os.environ.get("BENCH_TEST_SCLITE")
     if not path:
         pytest.skip("BENCH_TEST_SCLITE is not set: test1.pra of github.com/usnistgov/SCTK")
