@@ -1,6 +1,7 @@
 """The recognisers: loaded from tiny checkpoints in the library's own format, made here."""
 
 import json
+import shutil
 import string
 import sys
 
@@ -28,7 +29,6 @@ def clip(seconds, language="en", seed=0):
 def _offline(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +232,18 @@ def test_what_to_fetch_is_said_in_one_line(tmp_path):
         plugins.load("observers", "whisper:model=bass")
 
 
-def test_what_to_fetch_for_ctranslate2_is_said_in_one_line(tmp_path):
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty cache of the Hugging Face hub, whatever this machine has."""
     pytest.importorskip("faster_whisper", reason="needs faster-whisper: the extra `asr`")
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_to_fetch_for_ctranslate2_is_said_in_one_line(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r"fetch huggingface.co/Systran/faster-whisper-base"
     ):
@@ -252,6 +262,19 @@ def test_a_model_in_the_cache_is_found_by_name(openai_path, tmp_path, monkeypatc
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     named = plugins.load("observers", "whisper:model=tiny")
     assert named.weights == plugins.load("observers", f"whisper:model={openai_path}").weights
+
+
+def test_a_model_in_the_hub_s_cache_is_found_by_name(ctranslate_path, hub):
+    home = hub / "models--Systran--faster-whisper-base"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("a" * 40, encoding="utf-8")
+    shutil.copytree(ctranslate_path, home / "snapshots" / ("a" * 40))
+    named = plugins.load("observers", "faster_whisper")
+    folder = plugins.load("observers", f"faster_whisper:model={ctranslate_path}")
+    assert named.weights == folder.weights
+    (home / "snapshots" / ("a" * 40) / "model.bin").unlink()  # as an interrupted download leaves it
+    with pytest.raises(FileNotFoundError, match="not on this machine"):
+        plugins.load("observers", "faster_whisper")
 
 
 @pytest.mark.parametrize("name", ["whisper", "faster_whisper", "pocketsphinx"])
