@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics._agreement import Vector, one_of
-from metrics._base import FIT_SECONDS, Metric, Unscorable
+from metrics._agreement import VARIANCES, Variance, Vector, ccc, ccc_of, moments, one_of
+from metrics._base import FIT_SECONDS, Metric, Rows, Unscorable
 
 #: Least time for which both have to be voiced, s.
 VOICED_SECONDS = 0.1
@@ -92,6 +92,40 @@ class Prosodic(Metric):
             raise Unscorable(msg, blame="estimate")
         common = slice(min(have, want))
         return _of(estimate, common), _of(reference, common)
+
+
+@dataclass(frozen=True)
+class Concordance(Prosodic):
+    """A concordance of contours: the mean over utterances, or that of all frames as one contour."""
+
+    variance: Variance = "population"
+    average: Literal["utterance", "corpus"] = "utterance"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("variance", self.variance, VARIANCES)
+        one_of("average", self.average, ("utterance", "corpus"))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What departs from the usual, for the title."""
+        pairs = ((self.align, "time"), (self.variance, "population"), (self.average, "utterance"))
+        return tuple(chosen for chosen, usual in pairs if chosen != usual)
+
+    def row(self, estimate: Vector, reference: Vector) -> Rows:
+        """Return ``[ccc]``, or the six moments for ``average=corpus``.
+
+        Raises:
+            Unscorable: one side is constant.
+        """
+        value = ccc(estimate, reference, variance=self.variance)
+        return moments(estimate, reference) if self.average == "corpus" else np.array([value])
+
+    def pool(self, totals: Rows, n: Rows) -> Rows:
+        """Return the mean of the utterances, or the concordance of all frames."""
+        if self.average == "corpus":
+            return ccc_of(totals, variance=self.variance)
+        return super().pool(totals, n)
 
 
 def titled(title: str, *notes: str) -> str:

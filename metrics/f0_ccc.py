@@ -21,15 +21,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
-from metrics._agreement import VARIANCES, Variance, ccc, ccc_of, moments, one_of
 from metrics._base import Rows, loader
-from metrics._contours import Prosodic, titled
+from metrics._contours import Concordance, titled
 
 
 @dataclass(frozen=True)
-class F0Ccc(Prosodic):
+class F0Ccc(Concordance):
     """Concordance of F0 in Hz where both are voiced."""
 
     name: ClassVar[str] = "f0_ccc"
@@ -37,34 +34,16 @@ class F0Ccc(Prosodic):
     better: ClassVar[Literal["higher", "lower", "neither"]] = "higher"
     source: ClassVar[str] = "Lin 1989; arXiv:2602.03420"
     revision: ClassVar[int] = 1
-    variance: Variance = "population"
-    average: Literal["utterance", "corpus"] = "utterance"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of("variance", self.variance, VARIANCES)
-        one_of("average", self.average, ("utterance", "corpus"))
 
     @property
     def title(self) -> str:  # type: ignore[override]
         """The standard term with what departs from the usual."""
-        notes = [self.align, self.variance, self.average]
-        usual = ["time", "population", "utterance"]
-        return titled("F0 CCC", *(n for n, u in zip(notes, usual, strict=True) if n != u))
+        return titled("F0 CCC", *self.notes)
 
     def statistic(self, heard: Any, heard_reference: Any) -> Rows:  # type: ignore[override]
         """Return ``[ccc]``, or the six moments for ``average=corpus``."""
         estimate, reference = self.contours(heard, heard_reference, pitched=True)
-        value = ccc(estimate.f0, reference.f0, variance=self.variance)
-        if self.average == "corpus":
-            return moments(estimate.f0, reference.f0)
-        return np.array([value])
-
-    def pool(self, totals: Rows, n: Rows) -> Rows:
-        """Return the mean of the utterances, or the concordance of all frames."""
-        if self.average == "corpus":
-            return ccc_of(totals, variance=self.variance)
-        return super().pool(totals, n)
+        return self.row(estimate.f0, reference.f0)
 
 
 load = loader(F0Ccc)

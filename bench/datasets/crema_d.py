@@ -33,7 +33,7 @@ import numpy as np
 from bench.datasets._base import Dataset, Utterance, root_of
 from bench.datasets._corpus import Size, notes, recordings, some
 from bench.datasets._prompts import neutral_prompts
-from metrics._agreement import krippendorff_alpha
+from metrics._agreement import entropy, krippendorff_alpha
 from metrics._base import Unscorable
 
 FOLDER = "CREMA-D"
@@ -164,5 +164,8 @@ def _agreement(utterances: tuple[Utterance, ...], votes: str) -> str:
         except Unscorable as fact:
             alpha = f"no agreement: {fact}"
         few, many = int(raters.min()), int(raters.max())
-        said.append(f"{votes} votes of {few} to {many} raters an utterance, {alpha}")
+        bits = float(np.mean([entropy(counts).bits for counts in rated]))
+        said.append(
+            f"{votes} votes of {few} to {many} raters an utterance, entropy {bits:.2f} bit, {alpha}"
+        )
     return "; ".join(said)

@@ -42,9 +42,11 @@ def test_votes_of_the_voice(tree, suffix):
 def test_agreement_is_reported(tree):
     got = crema_d.load(str(corpus(tree, *NAMES)))
     # Units (1, 2, 5) and (9): n = 17, totals 10, 2, 5. Observed: (64 - 30) / 7 = 34/7; expected
-    # (289 - 129) / 16 = 10: alpha = 1 - 0.4857.
-    assert got.notes.startswith("voice votes of 8 to 9 raters an utterance, Krippendorff's alpha")
-    assert "alpha 0.51; excerpt: 2 of 7442 utterances, 1 of 91 speakers" in got.notes
+    # (289 - 129) / 16 = 10: alpha = 1 - 0.4857. Entropy: 3/8 + 2/4 + 5/8 * 0.678 = 1.299, and 0.
+    assert got.notes == (
+        "voice votes of 8 to 9 raters an utterance, entropy 0.65 bit, Krippendorff's alpha 0.51; "
+        "excerpt: 2 of 7442 utterances, 1 of 91 speakers"
+    )
 
 
 @pytest.mark.parametrize(

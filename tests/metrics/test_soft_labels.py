@@ -1,8 +1,16 @@
 """Votes of many raters against what an emotion observer hears; observations made up."""
 
+import json
+import sys
+import types
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+import soundfile
 
+from bench import plugins
+from bench.suite import Options, load_metrics, score_folder
 from metrics import (
     dominant_emotion_accuracy,
     emotion_similarity,
@@ -12,7 +20,7 @@ from metrics import (
 )
 from metrics._base import Unscorable
 from metrics._soft_labels import consensus, dominant, labels_of, posterior_of
-from metrics.observers._base import SILENT
+from metrics.observers._base import SILENT, Observer
 
 LABELS = ["angry", "disgusted", "fearful", "happy", "neutral", "other", "sad", "surprised"]
 VOTES = {"angry": 0, "disgusted": 0, "fearful": 0, "happy": 4, "neutral": 2, "sad": 4}
@@ -246,3 +254,58 @@ def test_esim_states():
         metric.statistic({"embedding": np.ones(2)}, good)
     with pytest.raises(ValueError, match="needs an observer with an embedding"):
         metric.statistic({"text": "a"}, good)
+
+
+# -- through a run -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Feeling(Observer):
+    """Hears more of happy the louder it is."""
+
+    name, kind, sample_rate, revision = "feeling", "emotion", 16000, 1
+
+    def observe(self, batch):
+        loud = [min(1.0, 4 * float(np.abs(clip.audio).mean())) for clip in batch]
+        return [
+            {
+                "posterior": np.array([p, 1 - p]),
+                "labels": ["happy", "sad"],
+                "embedding": np.eye(2)[0],
+            }
+            for p in loud
+        ]
+
+
+def test_votes_of_a_data_set_reach_the_metrics(tmp_path, monkeypatch):
+    module = types.ModuleType("observer_feeling")
+    module.load = Feeling
+    monkeypatch.setitem(sys.modules, "observer_feeling", module)
+    plain = plugins.names
+    own = {"observers": {"feeling": "observer_feeling"}}
+    monkeypatch.setattr(plugins, "names", lambda kind: plain(kind) | own.get(kind, {}))
+    monkeypatch.setattr(plugins, "lacking", lambda kind, spec: None)
+    lines = []
+    for i, votes in enumerate(({"happy": 6, "sad": 2}, {"happy": 0, "sad": 9}, {"sad": 1}, {})):
+        soundfile.write(tmp_path / f"{i}.wav", np.full(8000, 0.1), 16000)
+        lines.append(json.dumps({"id": f"u{i}", "audio": f"{i}.wav", "ratings": votes}))
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    out = tmp_path / "out"
+    out.mkdir()
+    for i in (0, 2, 3):
+        soundfile.write(out / f"u{i}.wav", np.full(8000, 0.2), 16000)
+    data = plugins.load("datasets", f"manifest:path={tmp_path / 'm.jsonl'}")
+    names = ("target_emotion_probability", "soft_label_jsd", "dominant_emotion_accuracy")
+    specs = ",".join(f"{n}:observer=feeling,raters=2" for n in (*names, "soft_label_kl"))
+    metrics = load_metrics(f"{specs},emotion_similarity:observer=feeling")
+    record, _ = score_folder(out, data, metrics, Options(out=tmp_path / "r"))
+    states = {
+        name: [record.score(name).cells[f"u{i}"].state for i in range(4)]
+        for name in (*names, "soft_label_kl", "emotion_similarity")
+    }
+    assert states.pop("emotion_similarity") == ["scored", "missing", "scored", "scored"]
+    assert set(map(tuple, states.values())) == {("scored", "missing", "unscorable", "unscorable")}
+    # Loudness 0.2 gives 0.8 to happy: (0.8 + 0.2) / 2.
+    assert record.score(names[0]).value == pytest.approx(0.5, abs=1e-4)
+    assert record.score(names[2]).value == 100
+    assert "feeling(r=1)" in record.score(names[0]).signature
