@@ -236,7 +236,7 @@ def screened(test: str, ratings: Sequence[Rating], rule: str, reference: str) ->
     if rule == "none":
         return {}
     if test != "mushra":
-        msg = f"bs1534 screens mushra, this is {test}"
+        msg = f"bs1534 screens mushra, this is {test}; --test mushra takes that one alone"
         raise ValueError(msg)
     systems = {r.system for r in ratings}
     if reference not in systems:
@@ -267,7 +267,7 @@ def lines(heard: Listening) -> Iterator[str]:
         yield f"{m.system:{width}}  {m.mean:7.2f}  {ends:>18}  {m.ratings:7}"
     few = [f"{n} {what}" for n, what in ((heard.listeners, "listeners"), (heard.items, "items"))]
     some = [f for f, n in zip(few, (heard.listeners, heard.items), strict=True) if n < OPTIMISTIC]
-    yield "intervals: two-way (pigeonhole) bootstrap over listeners and items" + (
+    yield f"intervals: two-way (pigeonhole) bootstrap over listeners and items, {TRIALS} draws" + (
         f"; optimistic, with only {' and '.join(some)}" if some else ""
     )
     for listener, why in heard.screened.items():
