@@ -7,11 +7,11 @@ default: NISQA has mos, noi, dis, col, loud; Audiobox ce, cu, pc, pq; the others
 utterances. DNSMOS is a metric of its own, `dnsmos`.
 
 Misleads: each predictor knows what it was taught: telephony and noise (NISQA), synthesis up to
-2020 (UTMOS); what it says of a neural codec is a guess. One voice of the demo data, made of diphones
-(Festival's kal), gets 4.6 from NISQA, 2.4 from NISQA-TTS and 2.3 from DistillMOS. All can be trained
-against: a system that had one in its loss is not measured by it. None knows the words or whose
-voice it is, some hear the level, and a predictor of 16 kHz hears nothing above 8 kHz. Different
-predictors, or scales, cannot be compared; each is a column of its own.
+2020 (UTMOS); what it says of a neural codec is a guess. One voice of the demo data, made of
+diphones (Festival's kal), gets 4.6 from NISQA, 2.4 from NISQA-TTS and 2.3 from DistillMOS. All can
+be trained against: a system that had one in its loss is not measured by it. None knows the words or
+whose voice it is, some hear the level, and a predictor of 16 kHz hears nothing above 8 kHz.
+Different predictors, or scales, cannot be compared; each is a column of its own.
 
 Deviations: recordings are resampled by this suite (soxr VHQ) to the predictor's rate and go through
 alone; below 0.25 s there is no value. DistillMOS stays within 1 and 5 by construction, Audiobox
