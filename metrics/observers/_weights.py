@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,8 +43,9 @@ def folder_of(model: str, files: Sequence[Sequence[str]], *, parameter: str = "m
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         msg = f"no folder {model} ({parameter} is a folder, or owner/name on the Hugging Face hub)"
         raise FileNotFoundError(msg)
-    offline = os.environ.get("BENCH_OFFLINE") == "1"
-    for local in (True,) if offline else (True, False):
+    for local in (True, False):
+        if not local and not _reached():
+            break
         found = [_one(model, row, local=local) for row in files]
         homes = {path.parent for path in found if path}
         if None not in found and len(homes) == 1:  # of one revision
@@ -54,6 +57,21 @@ def folder_of(model: str, files: Sequence[Sequence[str]], *, parameter: str = "m
         f"{parameter}=FOLDER"
     )
     raise FileNotFoundError(msg)
+
+
+def _reached() -> bool:
+    """Return whether the hub may be asked and answers; its own client would try for minutes."""
+    if os.environ.get("BENCH_OFFLINE") == "1":
+        return False
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        urllib.request.urlopen(ENDPOINT, timeout=5).close()  # noqa: S310 - https, or the user's
+    except urllib.error.HTTPError:  # an answer
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _one(model: str, names: Sequence[str], *, local: bool) -> Path | None:

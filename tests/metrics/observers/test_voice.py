@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 import types
+import urllib.error
 import warnings
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from material import voice
 from bench import plugins
 from bench.cache import Cache
 from bench.observe import Hearing, Subject
-from metrics.observers import ecapa, resemblyzer, wavlm_sv
+from metrics.observers import _weights, ecapa, resemblyzer, wavlm_sv
 from metrics.observers._base import Clip
 from metrics.observers._weights import folder_of
 
@@ -438,10 +439,41 @@ def test_the_hub_is_asked_last(monkeypatch, tmp_path):
         return str(tmp_path / name)
 
     monkeypatch.setattr(hub, "hf_hub_download", download)
-    monkeypatch.delenv("BENCH_OFFLINE", raising=False)
+    monkeypatch.setattr(_weights, "_reached", lambda: True)
     assert folder_of("some/model", [["c.json"], ["w.safetensors", "w.bin"]]) == tmp_path
     assert [name for name, local in asked if not local] == ["c.json", "w.safetensors", "w.bin"]
     assert asked[0] == ("c.json", True)
+
+
+def test_a_hub_out_of_reach_is_tried_once(monkeypatch, tmp_path):
+    hub = pytest.importorskip("huggingface_hub", reason="needs the speaker extra")
+    tried = []
+
+    def unreachable(url, timeout):
+        tried.append(url)
+        raise urllib.error.URLError("no network")  # noqa: EM101
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("BENCH_OFFLINE", raising=False)
+    with pytest.raises(
+        FileNotFoundError, match="the weights of some/model are not on this machine"
+    ):
+        folder_of("some/model", [["c.json"], ["w.bin"]])
+    assert len(tried) == 1
+
+
+def test_an_answer_is_an_answer(monkeypatch):
+    pytest.importorskip("huggingface_hub", reason="needs the speaker extra")
+
+    def refused(url, timeout):
+        raise urllib.error.HTTPError(url, 401, "who are you", {}, None)
+
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+    monkeypatch.setenv("BENCH_OFFLINE", "1")
+    assert not _weights._reached()
+    monkeypatch.delenv("BENCH_OFFLINE")
+    assert _weights._reached()
 
 
 def test_a_folder_that_lacks_a_file(tmp_path):
