@@ -2,8 +2,9 @@
 
 Source: the docstring of each predictor in `metrics/observers`, named by `predictor`: ``distillmos``
 (arXiv:2502.05356), ``nisqa`` (arXiv:2104.09494), ``utmos`` (arXiv:2204.02152), ``scoreq``
-(arXiv:2410.06675), ``audiobox`` (arXiv:2502.05139). `scale` is one of its answers, the first by
-default: NISQA has mos, noi, dis, col, loud; Audiobox ce, cu, pc, pq; the others mos. Mean over
+(arXiv:2410.06675), ``audiobox`` (arXiv:2502.05139), ``squim`` (arXiv:2304.01448). `scale` is one
+of its answers, the first by default: NISQA has mos, noi, dis, col, loud; Audiobox ce, cu, pc, pq;
+SQUIM, which predicts metrics and not opinions, pesq, stoi, si_sdr; the others mos. Mean over
 utterances. DNSMOS is a metric of its own, `dnsmos`.
 
 Misleads: each predictor knows what it was taught: telephony and noise (NISQA), synthesis up to
@@ -46,19 +47,20 @@ _TITLES = {
         "pc": "Audiobox PC",
         "pq": "Audiobox PQ",
     },
+    "squim": {"pesq": "SQUIM PESQ", "stoi": "SQUIM STOI", "si_sdr": "SQUIM SI-SDR"},
 }
+_UNITS = {"stoi": "", "si_sdr": "dB", "pesq": "1 to 4.6"}
 
 
 @dataclass(frozen=True)
 class PredictedMos(Metric):
-    """One scale of one predictor; a missing output counts as 1, the bottom of each scale."""
+    """One scale of one predictor; a missing output counts as 1, where that is the bottom."""
 
     name: ClassVar[str] = "predicted_mos"
     better: ClassVar[Literal["higher", "lower", "neither"]] = "higher"
     source: ClassVar[str] = "the predictor's own"
     revision: ClassVar[int] = 1
     digits: ClassVar[int] = 2
-    worst: ClassVar[tuple[float, ...] | None] = (1.0,)
     listens: ClassVar[str] = "predictor"
     predictor: str = "distillmos"
     scale: str = ""
@@ -83,7 +85,12 @@ class PredictedMos(Metric):
     @property
     def unit(self) -> str:  # type: ignore[override]
         """The range of the scale."""
-        return "1 to 10" if self._name == "audiobox" else "1 to 5"
+        return _UNITS.get(self._scale, "1 to 10" if self._name == "audiobox" else "1 to 5")
+
+    @property
+    def worst(self) -> tuple[float, ...] | None:  # type: ignore[override]
+        """The bottom of the scale; SQUIM's STOI and SI-SDR have none."""
+        return None if self._scale in {"stoi", "si_sdr"} else (1.0,)
 
     def statistic(self, heard: Mapping[str, Any]) -> Rows:  # type: ignore[override]
         """Return ``[predicted opinion]``.

@@ -203,11 +203,37 @@ def tiny_scoreq(tmp_path):
     return tmp_path / "adapt_nr_telephone.onnx"
 
 
-@pytest.fixture(params=["utmos", "audiobox", "scoreq"])
+@pytest.fixture
+def tiny_squim(tmp_path):
+    """A file with a random state of SQUIM, which has one size only."""
+    needs("torchaudio")
+    import torch
+
+    try:
+        from torchaudio.models import squim_objective_base
+    except OSError:
+        pytest.skip("torchaudio does not import beside this torch")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = squim_objective_base().state_dict()
+    torch.save(state, tmp_path / "squim_objective_dns2020.pth")
+    return tmp_path / "squim_objective_dns2020.pth"
+
+
+#: What each predictor answers whose weights no package brings.
+ANSWERS = {
+    "utmos": {"mos"},
+    "audiobox": {"ce", "cu", "pc", "pq"},
+    "scoreq": {"mos"},
+    "squim": {"stoi", "pesq", "si_sdr"},
+}
+
+
+@pytest.fixture(params=ANSWERS)
 def tiny(request):
-    """Name, observer and weights of each predictor whose weights no package brings."""
+    """Name, observer and weights of one of them."""
     weights = request.getfixturevalue(f"tiny_{request.param}")
-    parameter = "checkpoint" if request.param == "scoreq" else "model"
+    parameter = "checkpoint" if weights.is_file() else "model"
     observer = plugins.load("observers", f"{request.param}:{parameter}={weights}", device="cpu")
     return request.param, observer, weights
 
@@ -220,7 +246,7 @@ def test_tiny_checkpoints_are_heard_alike_in_any_batch(tiny):
     assert together == observer.observe(clips[::-1])[::-1]
     assert together == [observer.observe([clip])[0] for clip in clips]
     assert together[0] != together[1]
-    assert set(together[0]) == ({"ce", "cu", "pc", "pq"} if name == "audiobox" else {"mos"})
+    assert set(together[0]) == ANSWERS[name]
     assert observer.observe([Clip(clips[0].audio[:3999])]) == [UNHEARD]
     assert observer.signature.endswith(f"@{observer.weights}")
     metric = plugins.load("metrics", f"predicted_mos:predictor={name}")
@@ -303,6 +329,30 @@ def test_scoreq_by_hand(tiny_scoreq):
     observer = plugins.load("observers", f"scoreq:checkpoint={tiny_scoreq}", device="cpu")
     heard = observer.observe([Clip(np.full(4100, -0.1, dtype=np.float32))])[0]
     assert heard["mos"] == pytest.approx(1 + 20 * 0.1 * 4100 / 4160, abs=1e-5)
+
+
+def test_squim_called_directly(tiny_squim):
+    import torch
+    from torchaudio.models import squim_objective_base
+
+    observer = plugins.load("observers", f"squim:checkpoint={tiny_squim}", device="cpu")
+    wave = demo("awb_01", 16000)[:20000]
+    network = squim_objective_base()
+    network.load_state_dict(torch.load(tiny_squim, weights_only=True))
+    with torch.inference_mode():
+        stoi, pesq, si_sdr = (a.item() for a in network.eval()(torch.from_numpy(wave)[None]))
+    heard, quiet = observer.observe([Clip(wave), Clip(0.1 * wave)])
+    assert heard == pytest.approx({"stoi": stoi, "pesq": pesq, "si_sdr": si_sdr}, abs=1e-5)
+    assert heard == pytest.approx(quiet, abs=1e-3)
+
+
+def test_squim_without_weights_says_where_they_belong(monkeypatch, tmp_path):
+    from metrics.observers.squim import load
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"fetch squim_objective_dns2020\.pth") as caught:
+        load()
+    assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
