@@ -4,9 +4,9 @@ Source: CoCoEmo, arXiv:2602.03420, as its release computes it: utterance embeddi
 emotion2vec_plus_large of the output and of the ground-truth recording.
 
 Misleads: embeddings of emotion models also hold speaker, words and channel (arXiv:2604.26347): a
-system that copies the voice gains. A value means little without two others beside it: that of
-shuffled references and that of recordings of another emotion. Values of different observers are not
-on one scale.
+system that copies the voice gains. A value means little without two others beside it, of recordings
+of the same and of another emotion: `metrics.speaker_similarity.separation`, given embeddings and
+emotions, has both. Values of different observers are not on one scale.
 
 Deviations: none known; the release leaves a failing file out without a word, here it is a state.
 """

@@ -5,11 +5,11 @@ scale, not under -80, shape (frames,)) and ``hop_seconds`` (0.005). Frame k lies
 hop_seconds. The energy is the mean square under a 25 ms Hann window, with zeros beyond both ends.
 
 Source: Morise, Yokomori and Ozawa, "WORLD", IEICE Trans. Inf. & Syst. E99-D(7), 2016: the DIO
-tracker, refined by StoneMask; package pyworld. On twelve recordings (RAVDESS, LibriSpeech, VCTK; 47
-s), of the frames that it and Praat's autocorrelation (parselmouth) both call voiced 3.7 % differ by
-more than 20 %, the others by 10 cents in the median; the two disagree on the voicing of 14 % of all
-frames. WORLD's other tracker, Harvest, is 25 times slower and further off in each: 5.6 %, 11 cents,
-23 %.
+tracker, refined by StoneMask; package pyworld. On 51 recordings (20 of RAVDESS, 20 of LibriSpeech
+test-other, 11 of VCTK; 228 s), of the frames that it and Praat's autocorrelation (parselmouth
+0.4.7) both call voiced 2.6 % differ by more than 20 %, the others by 8 cents in the median; the two
+disagree on the voicing of 13 % of all frames. WORLD's other tracker, Harvest, is 23 times slower
+and further off in each: 3.6 %, 8 cents, 20 % (``benchmarks/pitch_trackers.py``).
 
 Weights: none. Licence of pyworld: MIT.
 
