@@ -74,6 +74,14 @@ class PredictedMos(Metric):
             msg = f"only nisqa:model=nisqa has the scale {self.scale!r}"
             raise ValueError(msg)
 
+        if known and self.scale == next(iter(known)):
+            object.__setattr__(self, "scale", "")  # said or not, it is the same column
+
+    @property
+    def signature(self) -> str:
+        """As of every metric, with the scale that is meant where none is said."""
+        return super().signature.replace("|scale:|", f"|scale:{self._scale}|")
+
     @property
     def title(self) -> str:  # type: ignore[override]
         """The predictor's usual name, with the scale."""

@@ -55,6 +55,9 @@ def test_declaration():
         assert load(predictor=predictor).title == title
     assert load(predictor="audiobox").unit == "1 to 10"
     assert load().worst == (1.0,)
+    assert load(predictor="nisqa", scale="mos") == load(predictor="nisqa")
+    assert "|scale:mos|" in load().signature
+    assert "|scale:ce|" in load(predictor="audiobox").signature
     squim = load(predictor="squim", scale="si_sdr")
     assert (squim.title, squim.unit, squim.worst) == ("SQUIM SI-SDR", "dB", None)
     spec = "predicted_mos:predictor=nisqa,predictor.model=nisqa_tts"
