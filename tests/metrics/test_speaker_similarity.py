@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import soundfile
@@ -104,6 +106,7 @@ def test_arguments_are_checked():
         separation(np.zeros((3, 2)), ["a", "a", "b"])
 
 
+@pytest.mark.skipif(find_spec("resemblyzer") is None, reason="needs the speaker extra")
 def test_declaration():
     assert load().title == "SIM (ground truth)"
     assert load(reference="prompt").title == "SIM-o"
@@ -175,6 +178,7 @@ def test_separation_does_not_depend_on_order():
     assert separation(vectors, names) == pytest.approx(separation(vectors[order], names[order]))
 
 
+@pytest.mark.skipif(find_spec("resemblyzer") is None, reason="needs the speaker extra")
 def test_states_through_the_pipeline(tiny, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
