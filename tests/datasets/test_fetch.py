@@ -318,6 +318,7 @@ def test_each_split_is_its_own_archive(server, tmp_path, monkeypatch):
         (tar({"wavs/a": bytes(9999)})[:-40], "was not unpacked"),
         (tar({}), "holds no file"),
     ],
+    ids=["up", "up_inside", "root", "link_up", "link_root", "zip_up", "zip_drive", *"xyz"],
 )
 def test_an_archive_that_writes_elsewhere_is_refused(server, tmp_path, monkeypatch, data, said):
     server.files["/a.zip"] = data
