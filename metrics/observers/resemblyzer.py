@@ -18,8 +18,9 @@ package's ``preprocess_wav`` also cuts long pauses out, by WebRTC's detector. Th
 what a system does in its pauses stays part of its output.
 
 Traps: below 1.6 s the window is filled with zeros, and short recordings of one voice are less alike
-(0.72 for 1.6 s, 0.88 for whole utterances of LibriSpeech test-other). No entry is negative, so that unrelated voices
-are at 0.5, not near 0: compare with the anchors of `metrics.speaker_similarity.separation`.
+(0.72 for 1.6 s, 0.88 for whole utterances of LibriSpeech test-other). No entry is negative, so
+that unrelated voices are at 0.5, not near 0: compare with the anchors of
+`metrics.speaker_similarity.separation`.
 
 The package is installed for its weights and never imported: what it imports in turn (webrtcvad)
 needs a module that current setuptools no longer has. Where webrtcvad cannot be compiled,
