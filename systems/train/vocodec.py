@@ -594,7 +594,8 @@ def _loop(
     batch = session.recipe.batch // workers
     last = saved = time.monotonic()
     first = True  # compiling, which does not count
-    means: dict[str, float] = {}
+    sums: dict[str, float] = {}
+    count = 0  # of steps in the sums: fewer than LOG_STEPS after a resumption
 
     def write(row: dict[str, Any]) -> None:
         where = {"step": progress.step, "seconds": round(progress.seconds, 1)}
@@ -612,11 +613,14 @@ def _loop(
             dist.broadcast(clock, 0)
             progress.seconds, due = float(clock[0]), bool(clock[1])
         for key, value in values.items():
-            means[key] = means.get(key, 0.0) + value / LOG_STEPS
+            sums[key] = sums.get(key, 0.0) + value
+        count += 1
         if progress.step % LOG_STEPS == 0:
             perplexity = [round(v) for v in session.books.perplexity()]
-            write({**{k: round(v, 5) for k, v in means.items()}, "perplexity": perplexity})
-            means.clear()
+            means = {k: round(v / count, 5) for k, v in sums.items()}
+            write({**means, "perplexity": perplexity})
+            sums.clear()
+            count = 0
         if due:
             if session.rank == 0:
                 session.save(path)

@@ -675,7 +675,7 @@ def test_shipped_weights_on_real_speech(codec):
     for file in files:
         wav = recipe.read(file, RATE)[: 4 * RATE] / np.float32(32768)
         out = codec.decode(codec.encode(wav))
-        assert stoi(wav, out, RATE) > 0.7
+        assert stoi(wav, out, RATE) > 0.8
 
 
 # ---- Recipe ---------------------------------------------------------------------------------
