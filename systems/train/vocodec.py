@@ -66,6 +66,7 @@ class Recipe:
     lambda_complex: float = 25.0
     lambda_magnitude: float = 1000.0
     lambda_commit: float = 0.25
+    soft_lambdas: tuple[float, float, float] = (0.5, 200.0, 50.0)  # rec, complex, magnitude: soft
     mel_tilt: float = 0.5  # weight (window / 512) ** mel_tilt: short windows have steep slopes
     mel_scales: int = 2  # drawn anew for each step out of seven
     complex_windows: tuple[int, ...] = (256, 512, 1024)  # one drawn for each step
@@ -409,14 +410,19 @@ class Session:
         if adversarial:
             parts.update(self.rival(made, wav))
         zero = wav.new_zeros(())
+        lambda_rec, lambda_complex, lambda_magnitude = (
+            recipe.soft_lambdas  # the waveform first
+            if soft
+            else (recipe.lambda_rec, recipe.lambda_complex, recipe.lambda_magnitude)
+        )
         weights = vocodec.Weights(
-            recipe.lambda_rec, recipe.lambda_g, recipe.lambda_feat, 0.0, recipe.lambda_commit
+            lambda_rec, recipe.lambda_g, recipe.lambda_feat, 0.0, recipe.lambda_commit
         )
         loss = vocodec.generator_loss(
             parts["rec"], parts.get("g", zero), parts.get("feat", zero), zero, q.commit, weights
         )
-        loss = loss + recipe.lambda_complex * parts["complex"]
-        loss = loss + recipe.lambda_magnitude * parts["magnitude"]
+        loss = loss + lambda_complex * parts["complex"]
+        loss = loss + lambda_magnitude * parts["magnitude"]
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(recipe, self.progress.step, share)
         self.optimiser.zero_grad()
