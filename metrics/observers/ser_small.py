@@ -12,8 +12,9 @@ commercial use, whatever the licence of this code is.
 
 Traps: 18 actors, two sentences, North American English, studio, acted: on other speech its errors
 are unknown, and the sentences of the held-out actors are those it was trained on, which flatters
-it. It hears no level: a recording and its louder copy are the same. It is no stand-in for
-`emotion2vec`: the labels differ (it knows calm, and neither other nor unknown), and so does the
+it. On those actors it is right in 57 % (chance 12.5 %), but never hears neutral (it says calm) and
+hardly fearful. It hears no level: a recording and its louder copy are the same. It is no stand-in
+for `emotion2vec`: the labels differ (it knows calm, and neither other nor unknown), and so does the
 signature.
 """
 
