@@ -137,7 +137,7 @@ def test_the_card_says_what_it_is_worth():
 
 
 def test_actors_it_has_never_heard(real_speech):
-    # Right by chance: binomial with p = 1/8; 21 of 60 or more has one of 6e-6.
+    # Right by chance: binomial with p = 1/8; 23 of 60 or more has one below 1e-6.
     folder = real_speech / "RAVDESS"
     if not folder.is_dir():
         pytest.skip("no RAVDESS among the test data")
