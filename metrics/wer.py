@@ -108,8 +108,11 @@ class Wer(Metric):
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """The standard term, which says what was listened to and how it was averaged."""
-        notes = ["ground truth"] * (self.of == _TRUTH)
+        """The standard term, which says what is not as usual: who listened to what, and how."""
+        chosen = ((type(self).asr, self.asr), (type(self).normaliser, self.normaliser))
+        names = [[text.partition(":")[0] for text in pair] for pair in chosen]
+        notes = [mine for usual, mine in names if mine != usual]
+        notes += ["ground truth"] * (self.of == _TRUTH)
         notes += ["mean of utterances"] * (self.average == "utterance")
         return self.term + (f" ({', '.join(notes)})" if notes else "")
 

@@ -4,15 +4,14 @@ Heard: ``text``, the hypothesis, lower case, without fillers; ``logprob``, mean 
 posterior of its words (None where there are none); ``unheard``, the reason, alone, for any language
 but English. It has no probability of silence.
 
-Source: CMU Sphinx, package pocketsphinx with its en-us models: semi-continuous Gaussian mixtures on
-cepstra, a trigram language model, cmudict. Licence of the code and the models: BSD.
+Source: CMU Sphinx, package pocketsphinx with its en-us models: Gaussian mixtures on cepstra, a
+trigram language model, cmudict. Licence of the code and the models: BSD.
 
-Traps: 61 % of the words of LibriSpeech test-other are wrong (50 utterances; Whisper base: 10 %), so
-it tells broken speech from speech and no more; two good systems are not to be ranked by it.
-Words that are not in cmudict can
-never be heard. Cepstral means are taken over the whole recording and the front end is made anew for
-each, since otherwise what is heard depends on what was heard before. A long recording is one
-utterance: it is not cut.
+Traps: its WER on 50 utterances of LibriSpeech test-other is 61 % (Whisper base: 10 %), so it tells
+broken speech from speech and no more; two good systems are not to be ranked by it. Words that are
+not in cmudict can never be heard. Cepstral means are taken over the whole recording and the front
+end is made anew for each, since otherwise what is heard depends on what was heard before. A long
+recording is one utterance: it is not cut.
 """
 
 from __future__ import annotations

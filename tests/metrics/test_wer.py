@@ -212,6 +212,8 @@ def test_declaration():
     assert load(of="ground_truth", average="utterance").title == (
         "WER (ground truth, mean of utterances)"
     )
+    assert load(asr="whisper:model=tiny", normaliser="basic").title == "WER (whisper, basic)"
+    assert load(asr="faster_whisper:model=large-v3").title == "WER"
     assert metric.needs == ("text", "language", "heard")
     assert load(of="ground_truth").needs == ("text", "language", "heard_reference")
     assert metric.listens == "asr"
