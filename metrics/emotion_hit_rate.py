@@ -11,8 +11,10 @@ Deviations: the release defines it twice. ``ties=any`` (cocoemo/evaluation/mixed
 the emotions with the largest share may be any of those with the largest increase, within 1e-8 plus
 a millionth. ``ties=manifest`` (scripts/evaluate.py): the one emotion that a manifest calls dominant
 has to have the largest increase, exactly; a data set here has no such column, so that it is the
-first of those with the largest share, in the data set's order. Where no shares tie both agree. The
-release knows angry, happy, sad and surprise only (``emotions=angry+happy+sad+surprised``).
+first of those with the largest share, in the data set's order. Where nothing ties both agree. Under
+both, the release counts an output that raised all emotions alike as a hit, so that a system that
+does not steer at all has 100 %: here that is a miss. The release knows angry, happy, sad and
+surprise only (``emotions=angry+happy+sad+surprised``).
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ class EmotionHitRate(Steered):
         if self.ties == "manifest":
             asked = np.arange(len(shares)) == np.argmax(asked)
             rose = increases == increases.max()
-        return np.array([float((asked & rose).any())])
+        return np.array([float((asked & rose).any() and not np.isclose(np.ptp(increases), 0))])
 
     def pool(self, totals: Rows, n: Rows) -> Rows:
         """Return the share of utterances, in %."""

@@ -43,12 +43,20 @@ def test_both_tie_rules():
     assert hit(steered, {"sad": 0.4, "happy": 0.4, "angry": 0.2}, ties="manifest") == 1
     # Equal increases: sad is among the largest under both.
     even = heard(happy=0.25, sad=0.25, neutral=0.5)
+    asked = {"happy": 0.3, "sad": 0.5, "angry": 0.2}
     for ties in ("any", "manifest"):
-        assert hit(even, {"happy": 0.3, "sad": 0.7}, ties=ties) == 1
+        assert hit(even, asked, ties=ties) == 1
     # Increases that differ by 1e-9 tie within the tolerance, not exactly.
     near = heard(happy=0.25 + 1e-9, sad=0.25, neutral=0.5)
-    assert hit(near, {"happy": 0.3, "sad": 0.7}, ties="any") == 1
-    assert hit(near, {"happy": 0.3, "sad": 0.7}, ties="manifest") == 0
+    assert hit(near, asked, ties="any") == 1
+    assert hit(near, asked, ties="manifest") == 0
+
+
+@pytest.mark.parametrize("ties", ["any", "manifest"])
+def test_no_steering_is_no_hit(ties):
+    assert hit(PLAIN, {"happy": 0.3, "sad": 0.7}, ties=ties) == 0
+    alike = heard(happy=0.25, sad=0.25, neutral=0.5)
+    assert hit(alike, {"happy": 0.3, "sad": 0.7}, ties=ties) == 0
 
 
 def test_the_release(elsewhere):
@@ -63,8 +71,13 @@ def test_the_release(elsewhere):
             with pytest.raises(Unscorable):
                 load().statistic(**inputs, ratings=case["votes"])
         else:
-            assert load().statistic(**inputs, ratings=case["votes"]) == case["hit"]
-            scored += 1
+            votes = list(case["votes"].values())
+            pairs = zip(votes, case["before"], case["after"], strict=True)
+            gained = [after - before for n, before, after in pairs if n]
+            alike = np.ptp(gained) < 1e-9  # a hit there, a miss here
+            want = 0 if alike else case["hit"]
+            assert load().statistic(**inputs, ratings=case["votes"]) == want
+            scored += not alike
     assert scored > 15
 
 
