@@ -26,9 +26,17 @@ def examine() -> Iterator[Finding]:
     """Yield findings: the machine first, then every plug-in, loaded for real."""
     yield from _machine()
     kinds: tuple[plugins.Kind, ...] = ("metrics", "observers", "systems", "datasets")
-    for kind in kinds:
-        for name in plugins.names(kind):
-            yield _plugin(kind, name)
+    before = os.environ.get("BENCH_OFFLINE")
+    os.environ["BENCH_OFFLINE"] = "1"  # to look is not to download
+    try:
+        for kind in kinds:
+            for name in plugins.names(kind):
+                yield _plugin(kind, name)
+    finally:
+        if before is None:
+            del os.environ["BENCH_OFFLINE"]
+        else:
+            os.environ["BENCH_OFFLINE"] = before
 
 
 def _machine() -> Iterator[Finding]:

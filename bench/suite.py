@@ -24,7 +24,7 @@ from systems._base import Card
 
 PRESETS = {
     "codec": "pesq,stoi,estoi,si_sdr,mel_distance,bitrate,rtf",
-    "tts": "rtf",
+    "tts": "wer,speaker_similarity,rtf,first_audible",
 }
 _AUDIO = (".wav", ".flac")
 
@@ -78,7 +78,13 @@ def load_metrics(specs: str) -> list[Metric]:
     Raises:
         ValueError: the same column is asked for twice.
     """
-    metrics = [_bound(plugins.load("metrics", spec)) for spec in plugins.split(specs)]
+    asked = [plugins.load("metrics", spec) for spec in plugins.split(specs)]
+    named = {m.spec for m in asked}
+    metrics = []
+    for metric in asked:
+        metrics.append(_bound(metric))
+        if metric.beside and metric.beside not in named:
+            metrics.append(_bound(plugins.load("metrics", metric.beside)))
     twice = [m for m, n in Counter(m.spec for m in metrics).items() if n > 1]
     if twice:
         msg = f"metric {twice[0]!r} is asked for twice"

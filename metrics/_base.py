@@ -99,6 +99,11 @@ class Metric(ABC):
         return self.worst
 
     @property
+    def beside(self) -> str:
+        """The spec of a column that has to stand beside this one; empty if none has."""
+        return ""
+
+    @property
     def additive(self) -> bool:
         """True where sums of rows are enough for the corpus value."""
         return type(self).value is Metric.value

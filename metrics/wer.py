@@ -20,7 +20,7 @@ CoCoEmo and seed-tts-eval publish the mean of the utterances' rates: ``average=u
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -115,6 +115,11 @@ class Wer(Metric):
         notes += ["ground truth"] * (self.of == _TRUTH)
         notes += ["mean of utterances"] * (self.average == "utterance")
         return self.term + (f" ({', '.join(notes)})" if notes else "")
+
+    @property
+    def beside(self) -> str:
+        """The same of the ground truth: what the recogniser itself gets wrong."""
+        return "" if self.of == _TRUTH else replace(self, of=_TRUTH).spec
 
     @property
     def signature(self) -> str:

@@ -135,9 +135,7 @@ def _found(model: str) -> Path:
 
     if "/" not in model and model not in available_models():
         known = ", ".join(available_models())
-        msg = (
-            f"no faster-whisper model {model!r}: a folder, owner/name on the hub, or of {known}"
-        )
+        msg = f"no faster-whisper model {model!r}: a folder, owner/name on the hub, or of {known}"
         raise FileNotFoundError(msg)
     offline = os.environ.get("BENCH_OFFLINE") == "1"
     for local in (True,) if offline else (True, False):

@@ -55,7 +55,7 @@ def test_a_band_that_does_not_move_counts_nothing():
 def test_declaration():
     metric = load(align=True)
     assert (metric.name, metric.title) == ("estoi", "ESTOI (aligned)")
-    assert metric.spec == "estoi:align=True"
+    assert metric.spec == "estoi:align=true"
     assert metric.worst == (0.0,)
     assert "delay" in metric.needs
     assert "delay" not in load().needs

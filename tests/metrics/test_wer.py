@@ -344,3 +344,19 @@ def test_a_language_the_recogniser_does_not_know_is_left_out(tiny, tmp_path):
     assert record.scores[0].states["unscorable"] == 4
     assert record.scores[0].coverage == 1
     assert record.scores[0].value == 0
+
+
+def test_the_ground_truth_stands_beside(monkeypatch):
+    from bench import suite
+
+    monkeypatch.setattr(suite, "_bound", lambda metric: metric)
+    specs = [m.spec for m in suite.load_metrics("wer,cer:normaliser=none")]
+    assert specs == [
+        "wer",
+        "wer:of=ground_truth",
+        "cer:normaliser=none",
+        "cer:normaliser=none,of=ground_truth",
+    ]
+    assert [m.spec for m in suite.load_metrics("wer:of=ground_truth")] == ["wer:of=ground_truth"]
+    both = [m.spec for m in suite.load_metrics("wer,wer:of=ground_truth")]
+    assert both == ["wer", "wer:of=ground_truth"]
