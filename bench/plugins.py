@@ -7,7 +7,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,7 +117,7 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
     except ImportError as error:
         raise Unavailable(_install(kind, name, error)) from error
     taken = inspect.signature(build).parameters
-    texts = _nested(dict(_pairs(spec, rest)))
+    texts = _nested(dict(_pairs(spec, rest)), taken)
     if unknown := [key for key in texts if key not in taken]:
         hint = f"{nearest(unknown[0], taken)} It has: {', '.join(taken) or 'none'}"
         msg = f"{kind[:-1]} {name!r} has no parameter {unknown[0]!r}{hint}"
@@ -178,13 +178,14 @@ def _pairs(spec: str, rest: str) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _nested(texts: dict[str, str]) -> dict[str, str]:
+def _nested(texts: dict[str, str], taken: Mapping[str, inspect.Parameter]) -> dict[str, str]:
     """Fold ``asr=whisper, asr.model=base`` into ``asr=whisper:model=base``."""
     flat = {key: text for key, text in texts.items() if "." not in key}
     for key, text in texts.items():
         outer, dot, inner = key.partition(".")
         if dot:
-            before = flat.get(outer, "")
+            usual = str(taken[outer].default).partition(":")[0] if outer in taken else ""
+            before = flat.get(outer, usual)
             flat[outer] = f"{before}{',' if ':' in before else ':'}{inner}={text}"
     return flat
 
