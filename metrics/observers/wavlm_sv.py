@@ -98,12 +98,13 @@ class WavlmSv(Observer):
             shown = logging.is_progress_bar_enabled()
             logging.disable_progress_bar()
             try:
-                network, report = WavLMForXVector.from_pretrained(
+                loaded: Any = WavLMForXVector.from_pretrained(
                     folder, local_files_only=True, output_loading_info=True
                 )
             finally:
                 if shown:
                     logging.enable_progress_bar()
+            network, report = loaded
             absent = [k for k in report["missing_keys"] if not k.startswith(_TRAINING)]
             if absent:
                 msg = f"{self.model} has no weights for {len(absent)} parameters: {min(absent)} ..."
