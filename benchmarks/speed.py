@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import pesq
-import pystoi
 from _material import RATE, pairs, write
 
 from bench import plugins
@@ -90,6 +89,8 @@ def folder_of_pairs(count: int, folder: Path) -> dict[str, float]:
 
     stage()
     ours = median(stage)
+    import pystoi  # here, since a worker imports this file anew and has no use for it
+
     stoi = plugins.load("metrics", "stoi")
     reference = median(lambda: [pystoi.stoi(r, e, RATE) for r, e in material], 3)
     quick = median(
