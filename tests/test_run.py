@@ -255,7 +255,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_scores(tiny_path, tmp_path,
     subprocess.run([*command, str(tmp_path / "whole")], check=True)  # noqa: S603
     (broken,), (whole,) = (tmp_path / "broken").iterdir(), (tmp_path / "whole").iterdir()
     a, b = read(broken), read(whole)
-    assert was_running
+    assert was_running or stage == "scores"  # a quick machine may have been done by then
     assert [s.cells for s in a.scores] == [s.cells for s in b.scores]
     assert a.scores == b.scores
     assert [o.sha256 for o in a.outputs] == [o.sha256 for o in b.outputs]
