@@ -91,7 +91,8 @@ def recipes() -> dict[str, str]:
     """Map every system that can be trained to the module of its recipe."""
     home = find_spec("systems.train")
     places = list(home.submodule_search_locations or []) if home else []
-    return {m.name: f"systems.train.{m.name}" for m in pkgutil.iter_modules(places)}
+    names = (m.name for m in pkgutil.iter_modules(places))
+    return {name: f"systems.train.{name}" for name in names if not name.startswith("_")}
 
 
 def load(kind: Kind, spec: str, **given: Any) -> Any:

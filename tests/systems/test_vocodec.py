@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from systems import vocodec
 from systems._base import FIGURES, Codec, Codes
+from systems.train import _trainer
 from systems.train import vocodec as recipe
 from systems.vocodec import Config, EnhancerConfig
 
@@ -673,7 +674,7 @@ def test_shipped_weights_on_real_speech(codec):
     if not files:
         pytest.skip(f"no LibriSpeech/test-other in {root.parent.parent}")
     for file in files:
-        wav = recipe.read(file, RATE)[: 4 * RATE] / np.float32(32768)
+        wav = _trainer.read(file, RATE)[: 4 * RATE] / np.float32(32768)
         out = codec.decode(codec.encode(wav))
         assert stoi(wav, out, RATE) > 0.8
 
@@ -716,11 +717,14 @@ def test_training_stops_resumes_and_ships(recordings, tmp_path):
     class Killed(Exception):
         pass
 
-    def kill(self, clips, batch, share):
+    def kill(self, wav, share):
         if self.progress.step == 2:
-            self.save(parts / "checkpoint.pt")
             raise Killed
-        return step(self, clips, batch, share)
+        values = step(self, wav, share)
+        self.progress.step += 1  # as the loop does after a step
+        self.save(parts / "checkpoint.pt")
+        self.progress.step -= 1
+        return values
 
     step = recipe.Session.step
     with pytest.MonkeyPatch.context() as patch:
@@ -743,15 +747,33 @@ def test_training_stops_resumes_and_ships(recordings, tmp_path):
     assert about["steps"] == 4
 
 
+def test_training_starts_from_weights_and_averages_them(recordings, tmp_path):
+    from dataclasses import replace
+
+    first = recipe.train(recordings, tmp_path / "first", config=TINY, steps=2)
+    still = replace(TINY, rate=0.0, weight_decay=0.0, soft_share=0.0, average=0.5)
+    again = recipe.train(recordings, tmp_path / "again", config=still, steps=2, start=first)
+    before, after = (vocodec.read_weights(path)[0].state_dict() for path in (first, again))
+    for key, value in before.items():
+        if key != "quantiser.codebooks":  # they follow their vectors at any rate
+            torch.testing.assert_close(value, after[key], msg=key)
+    moving = replace(still, rate=1e-2)
+    moved = recipe.train(recordings, tmp_path / "moved", config=moving, steps=2, start=first)
+    latest = state_of(tmp_path / "moved")["net"]
+    mean = vocodec.read_weights(moved)[0].state_dict()
+    key = "encoder.project.weight"
+    assert 0 < (mean[key] - before[key]).norm() < (latest[key] - before[key]).norm()
+
+
 def test_adversarial_stage_trains_both_sides(recordings, tmp_path):
     from dataclasses import replace
 
     config = replace(TINY, adversarial_share=0.0)
-    start = recipe.Session(config, 0, 0, compiled=False)
+    start = recipe.Session(config, seed=0, rank=0)
     recipe.train(recordings, tmp_path / "out", config=config, steps=1)
     state = state_of(tmp_path / "out")
     before = start.judge.state_dict()
-    assert any(not torch.equal(before[k], v) for k, v in state["judge"].items())
+    assert any(not torch.equal(before[k], v) for k, v in state["more"]["judge"].items())
 
 
 def test_training_names_its_mistakes(tmp_path, recordings):
@@ -763,9 +785,9 @@ def test_training_names_its_mistakes(tmp_path, recordings):
 
 def test_learning_rate_rises_stays_and_falls():
     r = recipe.Recipe(rate=1.0, warmup=10, decay_share=0.5)
-    rates = [recipe.learning_rate(r, s, p) for s, p in ((0, 0), (9, 0.1), (50, 0.5), (90, 0.75))]
+    rates = [_trainer.learning_rate(r, s, p) for s, p in ((0, 0), (9, 0.1), (50, 0.5), (90, 0.75))]
     assert rates == pytest.approx([0.1, 1.0, 1.0, 0.5])
-    assert recipe.learning_rate(r, 100, 1.0) == 0
+    assert _trainer.learning_rate(r, 100, 1.0) == 0
 
 
 def test_k_means_finds_clusters_and_idle_codes_start_anew():
