@@ -744,6 +744,7 @@ def _power(spectrum: Tensor, exponent: float) -> Tensor:
 PACKET = 6000  # frames that the offline path takes at a time, so that memory has a bound
 SHIPPED = Path(__file__).with_name("weights") / "vocodec.safetensors"
 SHIPPED_ENHANCER = SHIPPED.with_name("vocodec_enhancer.safetensors")
+SHIPPED_CASCADE = SHIPPED.with_name("vocodec_cascade.safetensors")  # the codec behind it
 
 
 class EncoderStream:
@@ -858,7 +859,9 @@ class VoCodec:
             raise ValueError(msg)
         self.layers = int(kbps)
         self.device = torch.device(device)
-        path = SHIPPED if weights is None else Path(weights)
+        adapted = enhance and SHIPPED_CASCADE.exists()
+        shipped = SHIPPED_CASCADE if adapted else SHIPPED
+        path = shipped if weights is None else Path(weights)
         if weights == "random" or (weights is None and not path.exists()):
             self.config, label, licence, trained = Config(), "random:seed=0", "", ""
             net = build(self.config, EnhancerConfig() if enhance else None)
@@ -870,7 +873,7 @@ class VoCodec:
         if net.enhancer is not None:
             front = ("the front end is a design of our own in the manner of UL-UNAS",)
             if weights is None and SHIPPED_ENHANCER.exists():
-                _fill(net.enhancer, _tensors(SHIPPED_ENHANCER)[0])
+                net.enhancer = read_enhancer(SHIPPED_ENHANCER, self.config)
                 label += f"+sha256:{_digest(SHIPPED_ENHANCER)}"
             else:
                 label += "+enhancer:random:seed=0"
@@ -1025,6 +1028,20 @@ def read_weights(path: Path, *, enhance: bool = False) -> tuple[VoCodecNet, dict
     with torch.no_grad():  # float16 has bent the codes
         net.quantiser.codebooks.copy_(fn.normalize(net.quantiser.codebooks, dim=-1))
     return net, about
+
+
+def read_enhancer(path: Path, codec: Config) -> Enhancer:
+    """Return the front end that a weights file holds.
+
+    Raises:
+        ValueError: no such file, or one of another network.
+    """
+    if not path.exists():
+        msg = f"no weights at {path}: want a .safetensors file of `bench train vocodec_enhancer`"
+        raise ValueError(msg)
+    net = Enhancer(EnhancerConfig(), codec)
+    _fill(net, _tensors(path)[0])
+    return net.eval()
 
 
 load = VoCodec
