@@ -241,6 +241,44 @@ def _text(value: Any) -> str:
     )
 
 
+@main.command()
+@click.argument("system")
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--offline", is_flag=True, help="Never touch the network.")
+def encode(system: str, recording: Path, out: Path, device: str, offline: bool) -> None:
+    """Code RECORDING with SYSTEM into OUT, a .codes file, and print its bitrate."""
+    from bench import codes, suite
+
+    if offline:
+        _offline()
+    with mistakes():
+        saved = codes.encode(suite.load_system(system, device), recording, out)
+    click.echo(codes.about(saved, out))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--system", help="Spec, where the weights lie elsewhere than when it was encoded.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--offline", is_flag=True, help="Never touch the network.")
+def decode(file: Path, out: Path, system: str | None, device: str, offline: bool) -> None:
+    """Turn a .codes FILE into OUT, a .wav or .flac; only with the weights that encoded it."""
+    from bench import codes, suite
+
+    if offline:
+        _offline()
+    with mistakes():
+        saved = codes.read(file)
+        loaded = suite.load_system(system or saved.system, device)
+        codes.decode(loaded, saved, out)
+    if loaded.card.versions != saved.versions:
+        _note(f"encoded with {', '.join(saved.versions)}; here {', '.join(loaded.card.versions)}")
+    click.echo(codes.about(saved, file))
+
+
 @main.group()
 def data() -> None:
     """Fetch a corpus from its official place, or verify a folder."""
