@@ -266,6 +266,7 @@ EXTRA_OF = {
     "av": "baselines",
     "pycodec2": "baselines",
     "lc3": "baselines",
+    "snac": "baselines",
     "matplotlib": "report",
     "jinja2": "report",
     "ray": "ray",
