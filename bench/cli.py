@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leaderboards.board import Leaderboard
 
 _FORMATS = click.Choice(["table", "md", "csv", "json"])
+_ISOLATE = click.option("--isolate", metavar="PYTHON", help="Interpreter to run systems in.")
 
 
 @contextmanager
@@ -90,8 +91,11 @@ def _measuring(command: Any) -> Any:
 @click.option("--no-timing", is_flag=True, help="Score while generating; time nothing.")
 @click.option("--shard", help="i/n: only every n-th utterance, from the i-th.")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
+@_ISOLATE
 @_measuring
-def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -> None:
+def run(
+    systems: tuple[str, ...], dataset: str, offline: bool, isolate: str | None, **options: Any
+) -> None:
     """Render a data set with systems, score them, and print one table."""
     from bench import suite
 
@@ -99,10 +103,11 @@ def run(systems: tuple[str, ...], dataset: str, offline: bool, **options: Any) -
         _offline()
     with mistakes():
         wanted = options["metrics"] or suite.PRESETS[options["preset"] or "codec"]
-        suite.check_packages(wanted, systems)
+        suite.check_packages(wanted, () if isolate else systems)
         metrics = suite.load_metrics(wanted)
         suite.preload(metrics)
-        loaded = [suite.load_system(spec, options["device"]) for spec in dict.fromkeys(systems)]
+        device, specs = options["device"], dict.fromkeys(systems)
+        loaded = [suite.load_system(spec, device, isolate) for spec in specs]
         data = _dataset(dataset, options["limit"], options["shard"])
     settings = _settings(
         options, seed=options["seed"], timed=not options["no_timing"], device=options["device"]
@@ -247,14 +252,17 @@ def _text(value: Any) -> str:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
-def encode(system: str, recording: Path, out: Path, device: str, offline: bool) -> None:
+@_ISOLATE
+def encode(
+    system: str, recording: Path, out: Path, device: str, offline: bool, isolate: str | None
+) -> None:
     """Code RECORDING with SYSTEM into OUT, a .codes file, and print its bitrate."""
     from bench import codes, suite
 
     if offline:
         _offline()
     with mistakes():
-        saved = codes.encode(suite.load_system(system, device), recording, out)
+        saved = codes.encode(suite.load_system(system, device, isolate), recording, out)
     click.echo(codes.about(saved, out))
 
 
@@ -264,7 +272,10 @@ def encode(system: str, recording: Path, out: Path, device: str, offline: bool) 
 @click.option("--system", help="Spec, where the weights lie elsewhere than when it was encoded.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
-def decode(file: Path, out: Path, system: str | None, device: str, offline: bool) -> None:
+@_ISOLATE
+def decode(
+    file: Path, out: Path, system: str | None, device: str, offline: bool, isolate: str | None
+) -> None:
     """Turn a .codes FILE into OUT, a .wav or .flac; only with the weights that encoded it."""
     from bench import codes, suite
 
@@ -272,7 +283,7 @@ def decode(file: Path, out: Path, system: str | None, device: str, offline: bool
         _offline()
     with mistakes():
         saved = codes.read(file)
-        loaded = suite.load_system(system or saved.system, device)
+        loaded = suite.load_system(system or saved.system, device, isolate)
         codes.decode(loaded, saved, out)
     if loaded.card.versions != saved.versions:
         _note(f"encoded with {', '.join(saved.versions)}; here {', '.join(loaded.card.versions)}")

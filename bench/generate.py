@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from bench import audio
 from bench.cache import Cache, digest
 from bench.datasets._base import RECORDINGS, Dataset, Utterance
+from bench.isolate import now
 from bench.run import Output, file_name, journal, read_outputs
 from systems._base import Card, Codes, Request
 
@@ -189,15 +189,16 @@ class Generation:
     ) -> tuple[NDArray[np.float32], Codes | None, float, float | None]:
         """Return audio, codes, wall seconds and seconds to the first audible sample."""
         card: Card = self.system.card
+        clock = getattr(self.system, "clock", now)  # of the process that does the work
         if card.task == "codec":
             wav = self._recording(utterance.input or utterance.audio, self._rate(utterance))
             if wav is None:
                 msg = "the data set has no recording for this utterance"
                 raise ValueError(msg)
-            start = _now()
+            start = clock()
             codes = self.system.encode(wav)
             out = self.system.decode(codes)
-            return out, codes, _now() - start, None
+            return out, codes, clock() - start, None
         rate = self._rate(utterance)
         request = Request(
             text=utterance.text or "",
@@ -208,12 +209,12 @@ class Generation:
             emotion=utterance.emotion,
             seed=self.seed,
         )
-        packets, times, start = [], [], _now()
+        packets, times, start = [], [], clock()
         for packet in self.system.synthesize(request):
             packets.append(packet)
-            times.append(_now() - start)
+            times.append(clock() - start)
         out = np.concatenate(packets) if packets else np.zeros(0, np.float32)
-        return out, None, times[-1] if times else _now() - start, _first_audible(packets, times)
+        return out, None, times[-1] if times else clock() - start, _first_audible(packets, times)
 
     def _recording(self, path: Path | None, rate: int) -> NDArray[np.float32] | None:
         if path is None:
@@ -229,14 +230,6 @@ def _first_audible(packets: list[NDArray[np.float32]], times: list[float]) -> fl
         t for p, t in zip(packets, times, strict=True) if np.abs(p).max(initial=0) > _AUDIBLE * peak
     )
     return next(loud, None) if peak else None
-
-
-def _now() -> float:
-    """Return the clock, once whatever runs on a GPU has finished."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def _untimed(output: Output) -> Output:

@@ -15,6 +15,7 @@ from bench import execute, observe, plugins
 from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
 from bench.generate import Generation, contents
+from bench.isolate import Isolated
 from bench.progress import stage
 from bench.run import Output, Run, earlier_timing, file_name, host, run_id, save
 from bench.score import Policy, Scoring
@@ -190,9 +191,19 @@ def check_packages(metrics: str, systems: Iterable[str]) -> None:
             raise plugins.Unavailable(line)
 
 
-def load_system(spec: str, device: str) -> Any:
-    """Build a system and note how long that took (a cold start is a figure of its own)."""
+def load_system(spec: str, device: str, python: str | None = None) -> Any:
+    """Build a system and note how long that took (a cold start is a figure of its own).
+
+    Args:
+        spec: name and parameters.
+        device: auto, cpu or cuda.
+        python: the interpreter of another environment to run it in.
+    """
     start = time.perf_counter()
+    if python:
+        system: Any = Isolated(spec, python, "cpu" if device == "auto" else device)
+        system.load_seconds = time.perf_counter() - start
+        return system
     chosen = {"device": device_of(device)} if plugins.takes("systems", spec, "device") else {}
     system = plugins.load("systems", spec, **chosen)
     system.device = chosen.get("device", "cpu")
