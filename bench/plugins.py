@@ -237,6 +237,8 @@ COMMANDS = {
     "flite": "flite",
     "festival": "festival",
     "text2wave": "festival",
+    "libvo_amrwbenc": "libvo-amrwbenc0",
+    "libspeex": "libspeex1",
 }
 
 #: Import name -> the extra of this distribution that installs it.
