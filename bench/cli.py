@@ -73,6 +73,16 @@ def _measuring(command: Any) -> Any:
             show_default=True,
             help="Share of outputs to be scored; below it a row is not ranked and the status is 1.",
         ),
+        click.option(
+            "--baseline",
+            type=click.Path(path_type=Path),
+            help="Run of the same data without steering, for against=baseline.",
+        ),
+        click.option(
+            "--resynthesised",
+            type=click.Path(path_type=Path),
+            help="Run of a codec over the prompts (--prompts), for reference=resynthesised.",
+        ),
         click.option("--sort", help="Column to rank by; default: the first."),
         click.option("--format", "style", type=_FORMATS, default="table", show_default=True),
         click.option("--json", "as_json", is_flag=True, help="JSON lines: progress and table."),
@@ -90,14 +100,21 @@ def _measuring(command: Any) -> Any:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--no-timing", is_flag=True, help="Score while generating; time nothing.")
 @click.option("--shard", help="i/n: only every n-th utterance, from the i-th.")
+@click.option("--prompts", is_flag=True, help="Render the data set's prompts as its recordings.")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
 @_ISOLATE
 @_measuring
 def run(
-    systems: tuple[str, ...], dataset: str, offline: bool, isolate: str | None, **options: Any
+    systems: tuple[str, ...],
+    dataset: str,
+    prompts: bool,
+    offline: bool,
+    isolate: str | None,
+    **options: Any,
 ) -> None:
     """Render a data set with systems, score them, and print one table."""
     from bench import suite
+    from bench.beside import find
 
     if offline:
         _offline()
@@ -109,8 +126,14 @@ def run(
         device, specs = options["device"], dict.fromkeys(systems)
         loaded = [suite.load_system(spec, device, isolate) for spec in specs]
         data = _dataset(dataset, options["limit"], options["shard"])
+        data = data.prompts() if prompts else data
+        beside = find(metrics, data, options)
     settings = _settings(
-        options, seed=options["seed"], timed=not options["no_timing"], device=options["device"]
+        options,
+        seed=options["seed"],
+        timed=not options["no_timing"],
+        device=options["device"],
+        beside=beside,
     )
     runs = []
     with _verdicts():
@@ -128,6 +151,7 @@ def run(
 def score(folder: Path, dataset: str, **options: Any) -> None:
     """Measure audio made elsewhere: FOLDER holds <utterance id>.wav or .flac."""
     from bench import suite
+    from bench.beside import find
 
     with mistakes():
         wanted = options["metrics"] or "pesq,stoi,estoi,si_sdr,mel_distance"
@@ -137,8 +161,11 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
         data = _dataset(dataset, options["limit"], None)
         if not folder.is_dir():
             _stop(f"no folder {folder}", 2)
+        beside = find(metrics, data, options)
     with _verdicts():
-        record, report = suite.score_folder(folder, data, metrics, _settings(options))
+        record, report = suite.score_folder(
+            folder, data, metrics, _settings(options, beside=beside)
+        )
         for name in report.unmatched:
             _note(f"no utterance is called that: {name}")
         _note(report)
@@ -163,6 +190,35 @@ def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
     with _verdicts(), Cache() as cache:
         records = join(records, cache)
         _show(records, {**options, "as_json": False}, out)
+
+
+@main.command()
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--gate", type=click.Path(path_type=Path), help="TOML: a table for each metric.")
+@click.option(
+    "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table"
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
+def compare(base: Path, new: Path, gate: Path | None, style: str, out: Path | None) -> None:
+    """Say whether run NEW is worse than run BASE: 0 no, 1 yes, 3 cannot tell."""
+    from bench import compare as library
+    from bench.run import read
+    from leaderboards import verdicts
+
+    with mistakes(), _verdicts():
+        rules = library.read_gate(gate) if gate else None
+        found = library.compare(read(base), read(new), rules)
+    if style == "json":
+        text = json.dumps(verdicts.as_json(found), indent=1) + "\n"
+    else:
+        render = {"table": verdicts.terminal, "md": verdicts.markdown, "junit": verdicts.junit}
+        text = render[style](found)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    else:
+        click.echo(text, nl=False)
+    sys.exit(found.status)
 
 
 @main.command()

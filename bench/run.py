@@ -80,6 +80,7 @@ class Score:
     coverage: float | None  # scored / (all - unscorable); None where all are unscorable
     states: Mapping[str, int]
     policy: str  # exclude, worst or fail
+    note: str = ""  # what a reader needs beside the value: anchors, the other run it is against
     cells: Mapping[str, Cell] = field(default_factory=dict, compare=False)  # by utterance id
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench import audio, plugins
+from bench.beside import Beside
 from bench.cache import Cache, digest
 from bench.datasets._base import Utterance
 from bench.execute import Crashed, Failed, Pool
@@ -20,7 +21,13 @@ from metrics._base import INPUTS, Metric, Unscorable
 from metrics.observers._base import SILENT
 
 Policy = Literal["exclude", "worst", "fail"]
-_ROLES = {"heard": "estimate", "heard_reference": "reference", "heard_prompt": "prompt"}
+_ROLES = {
+    "heard": "estimate",
+    "heard_reference": "reference",
+    "heard_prompt": "prompt",
+    "heard_baseline": "baseline",
+    "heard_resynthesised": "resynthesised",
+}
 _RECORDINGS = ("estimate", "reference", "prompt")
 _HEAVY = {*_RECORDINGS, "streams", "alphabets"}  # what is read from disk, in a worker
 _REVISION = 1  # raised when the checks or the preparation in this file change what is measured
@@ -60,6 +67,7 @@ class Scoring:
         policy: Policy = "exclude",
         device: str = "auto",
         progress: Callable[[], None] = lambda: None,
+        beside: Mapping[str, Beside] | None = None,
     ):
         for metric in metrics:
             if unknown := set(metric.needs) - set(INPUTS):
@@ -67,12 +75,13 @@ class Scoring:
                 raise TypeError(msg)
         self.metrics, self.cache, self.folder = list(metrics), cache, folder
         self.jobs, self.policy, self.progress = jobs, policy, progress
-        self.device = device
+        self.device, self.beside = device, beside or {}
         self.computed = self.cached = 0
         self.heard: dict[str, dict[str, Heard]] = {}  # by observer and utterance
         self._signatures = [m.signature for m in self.metrics]
         self._needs = [frozenset(m.needs) for m in self.metrics]
         self._cells: list[dict[str, Cell]] = [{} for _ in metrics]
+        self._notes = ["" for _ in metrics]
         self._utterances: list[tuple[Utterance, Output]] = []
 
     def run(self, pairs: Iterable[tuple[Utterance, Output]]) -> tuple[Score, ...]:
@@ -95,10 +104,11 @@ class Scoring:
         for spec in dict.fromkeys(_observer(self.metrics[i]) for i in listeners):
             self._listen(spec, [i for i in listeners if _observer(self.metrics[i]) == spec])
         speakers = {u.id: u.speaker for u, _ in self._utterances}
-        return tuple(
+        scores = (
             total(m, self._counted(m, cells), speakers, self.policy, self.cache)
             for m, cells in zip(self.metrics, self._cells, strict=True)
         )
+        return tuple(replace(s, note=n) for s, n in zip(scores, self._notes, strict=True))
 
     def _counted(self, metric: Metric, cells: Mapping[str, Cell]) -> dict[str, Cell]:
         """Return the cells in order; under ``worst`` a hole gets the row that it counts with."""
@@ -213,12 +223,27 @@ class Scoring:
             for i in indices:
                 needs = self._needs[i]
                 self._set(i, output.id, _listened(self.metrics[i], needs, heard, facts, output))
+        for i in indices:
+            self._notes[i] = self._note(i, subjects, hearing)
+
+    def _note(self, index: int, subjects: Mapping[str, Mapping], hearing: Hearing) -> str:
+        """Return what the metric says of the recordings it compares with, each taken once."""
+        role = next((r for r in _ROLES if r in self._needs[index] and r != "heard"), "")
+        speakers = {s: u.speaker for u, o in self._utterances if (s := subjects[o.id].get(role))}
+        shas = self.cache.sha256s(s.path for s in speakers)
+        once = {shas[s.path]: s for s in speakers}.values()
+        context = self.metrics[index].context(
+            [hearing[s].observation for s in once], [speakers[s] for s in once]
+        )
+        other = self.beside.get(_ROLES.get(role, ""))
+        return "; ".join(filter(None, (other.about if other else "", context)))
 
     def _subjects(self, utterance: Utterance, output: Output) -> dict[str, Subject | None]:
         paths = self._paths(utterance, output)
         usable = {**paths, "estimate": paths["estimate"] if output.status == "ok" else None}
+        usable |= {role: other.paths.get(output.id) for role, other in self.beside.items()}
         return {
-            role: Subject(path, utterance.language) if (path := usable[name]) else None
+            role: Subject(path, utterance.language) if (path := usable.get(name)) else None
             for role, name in _ROLES.items()
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench import execute, observe, plugins
+from bench.beside import Beside
 from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
 from bench.generate import Generation, contents
@@ -42,6 +43,7 @@ class Options:
     timed: bool = True
     as_json: bool = False
     cache: Path | None = None
+    beside: Mapping[str, Beside] = field(default_factory=dict)  # other runs' outputs, by role
 
 
 @dataclass
@@ -238,6 +240,7 @@ def _measure(
             policy=options.policy,
             device=options.device,
             progress=done,
+            beside=options.beside,
         )
         return scoring, scoring.run(pairs)
 

@@ -69,6 +69,8 @@ def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
     if any(s and s.timed for r in board.rows for s in r.scores):
         yield f"timed on {board.machine}"
         yield from (_timing(r) for r in board.rows if verbose and "rtf_p50" in r.timing)
+    notes = (f"{s.title}: {s.note}" for r in board.rows for s in r.scores if s and s.note)
+    yield from dict.fromkeys(notes)
     for c in board.columns:
         seen = f"; detectable difference {c.detectable:.{c.digits}f}" if c.detectable else ""
         yield f"{c.title}: {c.signature}{seen if verbose else ''}"

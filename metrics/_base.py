@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -39,6 +39,8 @@ INPUTS = {
     "heard": "what the metric's observer heard in the output",
     "heard_reference": "what it heard in the reference",
     "heard_prompt": "what it heard in the prompt",
+    "heard_baseline": "what it heard in the output of an unsteered run",
+    "heard_resynthesised": "what it heard in the prompt after a codec",
     "emotion": "what should be felt: label -> share",
     "ratings": "votes of the raters: label -> count",
     "delay": "samples by which this system's outputs lag, one estimate over the data set",
@@ -97,6 +99,15 @@ class Metric(ABC):
     def worst_row(self, **facts: Any) -> tuple[float, ...] | None:
         """Return the row of a missing output, given the utterance's facts (text, language)."""
         return self.worst
+
+    def context(self, heard: Sequence[Mapping[str, Any]], speakers: Sequence[str | None]) -> str:
+        """Return a line to read the value by, from what the output is compared with; or nothing.
+
+        Args:
+            heard: what the observer heard in these recordings, each once.
+            speakers: who speaks in each.
+        """
+        return ""
 
     @property
     def beside(self) -> str:

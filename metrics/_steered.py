@@ -14,7 +14,8 @@ from metrics._base import Unscorable
 from metrics._soft_labels import Policy, SoftLabelled, posterior_of, probability
 
 _SAME = 1e-9  # shares and probabilities closer than this are equal
-Against = Literal["reference", "prompt"]
+_AGAINST = ("reference", "prompt", "baseline")
+Against = Literal["reference", "prompt", "baseline"]
 
 
 class Change(NamedTuple):
@@ -29,9 +30,9 @@ class Change(NamedTuple):
 class Steered(SoftLabelled):
     """A metric of steering. `against` names the recording that is the unsteered output.
 
-    That is ``reference`` (the `audio` of the data set) or ``prompt``: a manifest whose `audio` is
-    the output of the same system without steering, and whose `emotion` is what the steered one was
-    asked for. Natural speech in its place would turn the metric into another one.
+    That is ``baseline``, the output of another run for the same utterance, or, in a manifest whose
+    `emotion` is what the steered system was asked for, ``reference`` (its `audio`) or ``prompt``.
+    Natural speech in its place would turn the metric into another one.
     """
 
     neutral: Policy = "drop"
@@ -39,18 +40,18 @@ class Steered(SoftLabelled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("against", self.against, ("reference", "prompt"))
+        one_of("against", self.against, _AGAINST)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The inputs; of the other recordings only the unsteered one."""
-        other = "heard_prompt" if self.against == "reference" else "heard_reference"
-        return tuple(name for name in super().needs if name != other)
+        others = {f"heard_{name}" for name in _AGAINST if name != self.against}
+        return tuple(name for name in super().needs if name not in others)
 
     def change(
         self,
         heard: Mapping[str, Any],
-        unsteered: Mapping[str, Any],
+        recordings: Mapping[str, Mapping[str, Any] | None],
         emotion: Mapping[str, float],
         ratings: Mapping[str, int],
         *,
@@ -63,6 +64,7 @@ class Steered(SoftLabelled):
                 the observer does not know one, or a recording is silent; the blame is on the
                 output where that is.
         """
+        unsteered = recordings[self.against] or {}
         shares = {k: v for k, v in self.consensus(emotion, ratings).items() if v > 0}
         if len(shares) < 2:
             msg = f"only {', '.join(shares)} is asked for: needs two emotions or more"

@@ -2,7 +2,8 @@
 
 Source: CoCoEmo, arXiv:2602.03420; release wsssy/CoCoEmo, dcc3191. Only utterances with two or more
 active emotions (share above 0) count; the increase is that of the observer's probability over the
-unsteered output, the data set's reference or with ``against=prompt`` its prompt.
+unsteered output: that of another run with ``against=baseline``, else the data set's reference or
+(``against=prompt``) its prompt.
 
 Misleads: chance is one half with two active emotions, a third with three: put the share of each
 beside it. A hit needs no audible emotion, only the largest increase, which may be below 0.
@@ -55,10 +56,15 @@ class EmotionHitRate(Steered):
         ratings: Mapping[str, int],
         heard_reference: Mapping[str, Any] | None = None,
         heard_prompt: Mapping[str, Any] | None = None,
+        heard_baseline: Mapping[str, Any] | None = None,
     ) -> Rows:
         """Return ``[1 or 0]``; only the recording that `against` names is looked at."""
-        unsteered = heard_reference if self.against == "reference" else heard_prompt
-        _, shares, increases = self.change(heard, unsteered or {}, emotion, ratings)
+        unsteered = {
+            "reference": heard_reference,
+            "prompt": heard_prompt,
+            "baseline": heard_baseline,
+        }
+        _, shares, increases = self.change(heard, unsteered, emotion, ratings)
         asked = np.isclose(shares, shares.max(), atol=1e-8, rtol=1e-6)
         rose = np.isclose(increases, increases.max(), atol=1e-8, rtol=1e-6)
         if self.ties == "manifest":

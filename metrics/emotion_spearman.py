@@ -3,7 +3,8 @@
 Source: CoCoEmo, arXiv:2602.03420; release wsssy/CoCoEmo, dcc3191. For each utterance Spearman's
 rho between the shares of the active emotions (share above 0) and the increase of the observer's
 probability of each over the unsteered output; mid-ranks; mean over utterances. The unsteered output
-is the data set's reference, or with ``against=prompt`` its prompt.
+is that of another run with ``against=baseline``, else the data set's reference or, with
+``against=prompt``, its prompt.
 
 Misleads: with two active emotions, the usual case, rho is 1 or -1: its mean is then only the share
 of right orders. Increases of a thousandth count as those of a half. An emotion that the unsteered
@@ -48,10 +49,15 @@ class EmotionSpearman(Steered):
         ratings: Mapping[str, int],
         heard_reference: Mapping[str, Any] | None = None,
         heard_prompt: Mapping[str, Any] | None = None,
+        heard_baseline: Mapping[str, Any] | None = None,
     ) -> Rows:
         """Return ``[rho]``; only the recording that `against` names is looked at."""
-        unsteered = heard_reference if self.against == "reference" else heard_prompt
-        change = self.change(heard, unsteered or {}, emotion, ratings, ordered=True)
+        unsteered = {
+            "reference": heard_reference,
+            "prompt": heard_prompt,
+            "baseline": heard_baseline,
+        }
+        change = self.change(heard, unsteered, emotion, ratings, ordered=True)
         return np.array([spearman(np.round(change.increases, 9), np.round(change.shares, 9))])
 
 

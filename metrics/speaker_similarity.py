@@ -3,15 +3,17 @@
 Source: the cosine of two speaker embeddings, as in speaker verification; to the prompt it is the
 SIM-o of zero-shot text-to-speech (Le et al., "Voicebox", arXiv:2306.15687), to the ground truth the
 S-SIM of CoCoEmo (there with `encoder=wavlm_sv`). The default, `reference=ground_truth`, is what
-every data set has and a codec must keep; `reference=prompt` is SIM-o.
+every data set has and a codec must keep; `reference=prompt` is SIM-o, `reference=resynthesised` its
+SIM-r: to the prompt as another run, of the codec or vocoder behind the system, renders it.
 
 Misleads: a number means nothing without its encoder: unrelated voices reach 0.5 with one and 0.1
-with another, so read it between the anchors that `separation` gives. Encoders hear the room, the
-microphone and the codec too: a clean output after a noisy prompt loses, a copied room gains. Reads
-voices, not words: babble in the right voice scores high.
+with another, so read it between the anchors under the table, the similarities within and across
+speakers of the recordings that the outputs are compared with. SIM-r forgives what the codec loses.
+Encoders hear the room, the microphone and the codec too: a clean output after a noisy prompt loses,
+a copied room gains. Reads voices, not words: babble in the right voice scores high.
 
-Deviations: SIM-r, against the prompt after the system's own codec, is not offered: nothing here
-holds that recording. With `reference=prompt`, an output that is the prompt itself (a cosine of 1
+Deviations: that the codec of SIM-r is the system's own, nothing here can know: its run is named
+under the table. With `reference=prompt`, an output that is the prompt itself (a cosine of 1
 within 1e-4, which leaves room for 16 bits, another gain and resampling) has failed: it copied. A
 prompt that was cut or moved, or went through a codec, is not caught.
 """
@@ -29,7 +31,14 @@ from metrics._base import Metric, Rows, Unscorable, loader
 
 #: A cosine this close to 1 is not another recording of the voice but the same recording.
 COPY = 1e-4
+_PAIRED = 2000  # recordings whose pairs are looked at; of more, these many evenly spread
 _BLAMED: dict[str, Literal["reference", "estimate"]] = {"output": "estimate"}
+#: What is compared with -> the input, and the column's head.
+_REFERENCES = {
+    "ground_truth": ("heard_reference", "SIM (ground truth)"),
+    "prompt": ("heard_prompt", "SIM-o"),
+    "resynthesised": ("heard_resynthesised", "SIM-r"),
+}
 
 
 def cosine(estimate: ArrayLike, reference: ArrayLike) -> float:
@@ -84,6 +93,44 @@ def separation(embeddings: ArrayLike, speakers: Sequence[str]) -> Separation:
     )
 
 
+def separation_intervals(
+    embeddings: ArrayLike, speakers: Sequence[str], *, trials: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return ``[[low, high], [low, high]]`` of the means within and across speakers, 95 %.
+
+    Bootstrap over speakers; two draws of one speaker make no pair of two. NaN below three speakers.
+
+    Args:
+        embeddings: one per recording, shape ``(n, d)``.
+        speakers: who speaks in each, length n.
+        trials: number of resamples.
+        seed: of the resampling.
+
+    Raises:
+        Unscorable: an embedding has no direction.
+    """
+    unit = np.stack([_unit(v, "recording") for v in np.asarray(embeddings, dtype=np.float64)])
+    names, whose = np.unique(np.asarray(speakers), return_inverse=True)
+    if len(names) < 3:
+        return np.full((2, 2), np.nan)
+    belongs = np.eye(len(names))[whose]  # (n, speakers)
+    n, summed = belongs.sum(axis=0), belongs.T @ unit  # (speakers,), (speakers, d)
+    cosines, pairs = summed @ summed.T, np.outer(n, n)  # (speakers, speakers), of ordered pairs
+    alike = np.stack([np.diag(cosines) - n, n * (n - 1)])  # a recording is no pair with itself
+    np.fill_diagonal(cosines, 0)
+    np.fill_diagonal(pairs, 0)
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), trials)
+    with np.errstate(invalid="ignore"):  # no pair of a kind among the speakers drawn
+        within = (drawn @ alike[0]) / (drawn @ alike[1])
+        across = ((drawn @ cosines) * drawn).sum(axis=1) / ((drawn @ pairs) * drawn).sum(axis=1)
+    ends = [
+        np.nanquantile(m, [0.025, 0.975]) if np.isfinite(m).any() else [np.nan] * 2
+        for m in (within, across)
+    ]
+    return np.array(ends)
+
+
 def equal_error_rate(same: ArrayLike, different: ArrayLike) -> float:
     """Return the rate at which false acceptances and false rejections are equal, 0 to 1 (best: 0).
 
@@ -129,34 +176,37 @@ class SpeakerSimilarity(Metric):
     worst: ClassVar[tuple[float, ...] | None] = (0.0,)
     listens: ClassVar[str] = "encoder"
     encoder: str = "resemblyzer"
-    reference: Literal["ground_truth", "prompt"] = "ground_truth"
+    reference: Literal["ground_truth", "prompt", "resynthesised"] = "ground_truth"
 
     def __post_init__(self) -> None:
-        if self.reference not in {"ground_truth", "prompt"}:
-            msg = f"reference is ground_truth or prompt, got {self.reference!r}"
+        if self.reference not in _REFERENCES:
+            msg = f"reference is one of {', '.join(_REFERENCES)}, got {self.reference!r}"
             raise ValueError(msg)
 
     @property
     def title(self) -> str:  # type: ignore[override]
         """The standard term, and the encoder where it is not the default."""
-        term = "SIM-o" if self.reference == "prompt" else "SIM (ground truth)"
+        term = _REFERENCES[self.reference][1]
         encoder = self.encoder.partition(":")[0]
         return term if encoder == "resemblyzer" else f"{term}, {encoder}"
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The output, and the one recording that it is compared with."""
-        return "heard", "heard_prompt" if self.reference == "prompt" else "heard_reference"
+        return "heard", _REFERENCES[self.reference][0]
 
     def statistic(  # type: ignore[override]
         self,
         heard: Mapping[str, Any],
         heard_reference: Mapping[str, Any] | None = None,
         heard_prompt: Mapping[str, Any] | None = None,
+        heard_resynthesised: Mapping[str, Any] | None = None,
     ) -> Rows:
-        """Return ``[cosine]``."""
+        """Return ``[cosine]``; only the recording that `reference` names is looked at."""
         if self.reference == "prompt":
             voice = _embedding(heard_prompt or {}, "prompt")
+        elif self.reference == "resynthesised":
+            voice = _embedding(heard_resynthesised or {}, "resynthesised prompt")
         else:
             voice = _embedding(heard_reference or {}, "reference")
         value = cosine(_embedding(heard, "output"), voice)
@@ -164,6 +214,29 @@ class SpeakerSimilarity(Metric):
             msg = "a copy of the prompt"
             raise Unscorable(msg, blame="estimate")
         return np.array([value])
+
+    def context(self, heard: Sequence[Mapping[str, Any]], speakers: Sequence[str | None]) -> str:
+        """Return the anchors: similarities within and across speakers, with their error rate."""
+        known = [
+            (h["embedding"], s)
+            for h, s in zip(heard, speakers, strict=True)
+            if s is not None and np.any(h.get("embedding", 0))
+        ]
+        known = known[:: max(1, -(-len(known) // _PAIRED))]
+        voices, names = [v for v, _ in known], [str(s) for _, s in known]
+        if not 1 < len(set(names)) < len(names):
+            return "no anchors: they need two speakers, and two recordings of one"
+        found, (same, different) = separation(voices, names), separation_intervals(voices, names)
+        return (
+            f"anchors: same speaker {found.same:.3f}{_ends(same)}, different speakers "
+            f"{found.different:.3f}{_ends(different)}, EER {100 * found.eer:.1f} % (pairs of "
+            f"{len(names)} recordings it is compared with, {len(set(names))} speakers)"
+        )
+
+
+def _ends(interval: NDArray[np.float64]) -> str:
+    low, high = interval
+    return f" [{low:.3f}, {high:.3f}]" if np.isfinite(interval).all() else ""
 
 
 def _embedding(observation: Mapping[str, Any], what: str) -> NDArray[np.float64]:

@@ -44,6 +44,22 @@ class Dataset:
         """Return the first `n` utterances, or all of them for None."""
         return dataclasses.replace(self, utterances=self.utterances[:n]) if n else self
 
+    def prompts(self) -> Dataset:
+        """Return the prompts as the recordings, under the ids of their utterances.
+
+        Raises:
+            ValueError: no utterance has one.
+        """
+        found = tuple(
+            Utterance(u.id, u.prompt, text=u.prompt_text, language=u.language, speaker=u.speaker)
+            for u in self.utterances
+            if u.prompt
+        )
+        if not found:
+            msg = f"no utterance of {self.name} has a prompt"
+            raise ValueError(msg)
+        return dataclasses.replace(self, name=f"{self.name} (prompts)", utterances=found)
+
     def shard(self, index: int, count: int) -> Dataset:
         """Return every `count`-th utterance, from `index` (1 to count)."""
         part = f"{index}/{count}"

@@ -144,7 +144,7 @@ def test_an_output_that_changed_nothing_has_failed():
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="against takes one of reference, prompt"):
+    with pytest.raises(ValueError, match="against takes one of reference, prompt, baseline"):
         load(against="silence")
     with pytest.raises(ValueError, match="posterior and labels"):
         rho({"embedding": np.ones(3)}, {"happy": 0.7, "sad": 0.3})

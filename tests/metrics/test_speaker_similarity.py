@@ -8,7 +8,13 @@ from scipy.spatial.distance import cosine as cosine_distance
 from bench import plugins
 from bench.suite import Options, load_metrics, score_folder
 from metrics._base import Unscorable
-from metrics.speaker_similarity import cosine, equal_error_rate, load, separation
+from metrics.speaker_similarity import (
+    cosine,
+    equal_error_rate,
+    load,
+    separation,
+    separation_intervals,
+)
 
 
 def heard(*numbers):
@@ -90,8 +96,8 @@ def test_where_both_are_at_fault_the_reference_is_blamed():
 
 
 def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="ground_truth or prompt, got 'resynthesised'"):
-        load(reference="resynthesised")
+    with pytest.raises(ValueError, match="one of ground_truth, prompt, resynthesised, got 'codec'"):
+        load(reference="codec")
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         cosine([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="one shape"):
@@ -171,6 +177,46 @@ def test_equal_error_rate_against_loops():
         assert got == pytest.approx(loops(same.tolist(), different.tolist())), (same, different)
 
 
+def test_intervals_against_loops():
+    """The same bootstrap once more: speakers drawn, and every pair of their recordings listed."""
+    random = np.random.default_rng(5)
+    vectors, names = random.standard_normal((11, 6)), np.array(list("aaabbccddde"))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    drawn = np.random.default_rng(0).multinomial(5, np.full(5, 0.2), 200)
+    within, across = [], []
+    for counts in drawn:
+        draws = [s for s, count in zip("abcde", counts, strict=True) for _ in range(count)]
+        same, different = [], []
+        for i, one in enumerate(draws):
+            mine = unit[names == one]
+            same += [x @ y for j, x in enumerate(mine) for y in mine[j + 1 :]]
+            others = [unit[names == other] for other in draws[i + 1 :] if other != one]
+            different += [x @ y for theirs in others for x in mine for y in theirs]
+        within.append(np.mean(same) if same else np.nan)
+        across.append(np.mean(different) if different else np.nan)
+    want = [np.nanquantile(m, [0.025, 0.975]) for m in (within, across)]
+    assert separation_intervals(vectors, names, trials=200) == pytest.approx(np.array(want))
+
+
+def test_intervals_need_three_speakers():
+    assert np.isnan(separation_intervals([[1, 0], [3, 4], [0, 2]], ["a", "a", "b"])).all()
+
+
+def test_anchors_are_said():
+    voices = [heard(1, 0), heard(3, 4), heard(0, 2), {"silent": True}, heard(9, 9)]
+    line = load().context(voices, ["a", "a", "b", "b", None])  # as separated by hand above
+    assert line == (
+        "anchors: same speaker 0.600, different speakers 0.400, EER 50.0 % "
+        "(pairs of 3 recordings it is compared with, 2 speakers)"
+    )
+    many = [heard(1, i % 3, i % 7) for i in range(5000)]
+    said = load().context(many, [f"s{i % 4}" for i in range(5000)])
+    assert "pairs of 1667 recordings it is compared with, 4 speakers" in said
+    assert said.count("[") == 2
+    for speakers in (["a"] * 3, list("abc"), [None] * 3):
+        assert load().context(voices[:3], speakers).startswith("no anchors: they need two speakers")
+
+
 def test_separation_does_not_depend_on_order():
     random = np.random.default_rng(4)
     vectors, names = random.standard_normal((12, 8)), np.array(list("aabbccddeeff"))
@@ -193,6 +239,8 @@ def test_states_through_the_pipeline(tiny, tmp_path):
     assert [cells[f"u{i}"].state for i in range(4)] == ["scored", "failed", "scored", "missing"]
     assert cells["u0"].row[0] == pytest.approx(1, abs=1e-6)
     assert 0 < cells["u2"].row[0] < 1 - 1e-4
+    note = record.score("speaker_similarity").note  # four recordings of four speakers
+    assert note.startswith("no anchors")
     prompted = record.score("speaker_similarity:reference=prompt").cells  # there are no prompts
     assert {c.state for c in prompted.values()} == {"unscorable"}
     assert prompted["u0"].reason == "there is no prompt"
