@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from leaderboards.board import Leaderboard
 
-_FORMATS = click.Choice(["table", "md", "csv", "json"])
+_FORMATS = click.Choice(["table", "md", "csv", "json", "latex"])
 _ISOLATE = click.option("--isolate", metavar="PYTHON", help="Interpreter to run systems in.")
 
 
@@ -177,6 +177,7 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
 @click.option("--sort", help="Column to rank by; default: the first.")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=1.0, show_default=True)
 @click.option("--format", "style", type=_FORMATS, default="table", show_default=True)
+@click.option("--intervals", is_flag=True, help="Also intervals, where the format is latex.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences.")
 def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
@@ -200,7 +201,15 @@ def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
     "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table"
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
-def compare(base: Path, new: Path, gate: Path | None, style: str, out: Path | None) -> None:
+@click.option("--rerun", is_flag=True, help="Time both systems again, in alternation.")
+@click.option("--rounds", type=click.IntRange(2), default=5, show_default=True, help="Of --rerun.")
+@click.option("--dataset", help="What --rerun renders; default: what the runs rendered.")
+@click.option("--limit", type=click.IntRange(1), help="First N utterances, for --rerun.")
+@click.option("--base-python", metavar="PYTHON", help="Interpreter with the base's code.")
+@click.option("--new-python", metavar="PYTHON", help="Interpreter with the new code.")
+def compare(
+    base: Path, new: Path, gate: Path | None, style: str, out: Path | None, **again: Any
+) -> None:
     """Say whether run NEW is worse than run BASE: 0 no, 1 yes, 3 cannot tell."""
     from bench import compare as library
     from bench.run import read
@@ -208,7 +217,9 @@ def compare(base: Path, new: Path, gate: Path | None, style: str, out: Path | No
 
     with mistakes(), _verdicts():
         rules = library.read_gate(gate) if gate else None
-        found = library.compare(read(base), read(new), rules)
+        before, after = read(base), read(new)
+        sitting = _timed_again([before, after], **again) if again.pop("rerun") else []
+        found = library.compare(before, after, rules, sitting)
     if style == "json":
         text = json.dumps(verdicts.as_json(found), indent=1) + "\n"
     else:
@@ -219,6 +230,27 @@ def compare(base: Path, new: Path, gate: Path | None, style: str, out: Path | No
     else:
         click.echo(text, nl=False)
     sys.exit(found.status)
+
+
+def _timed_again(
+    runs: list[Any],
+    *,
+    rounds: int,
+    dataset: str | None,
+    limit: int | None,
+    base_python: str | None,
+    new_python: str | None,
+) -> list[Any]:
+    from bench.cache import Cache
+    from bench.progress import stage
+    from bench.rerun import rerun
+
+    data = _dataset(dataset or runs[0].dataset, limit, None)
+    pythons = [base_python or sys.executable, new_python or sys.executable]
+    specs = [run.card.name for run in runs]
+    steps = rounds * len(data.utterances)
+    with Cache() as cache, stage("time both", steps) as done:
+        return rerun(specs, pythons, data, cache, rounds=rounds, seed=runs[0].seed, progress=done)
 
 
 @main.command()
@@ -491,7 +523,8 @@ def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
         made = build(runs, sort=options["sort"], min_coverage=options["min_coverage"])
     except UnknownName as mistake:
         _stop(str(mistake), 2)
-    text = _render(made, "json" if options["as_json"] else options["style"], options["verbose"])
+    style = "json" if options["as_json"] else options["style"]
+    text = _render(made, style, options["verbose"], intervals=options.get("intervals", False))
     if out:
         out.write_text(text, encoding="utf-8")
         _note(out)
@@ -500,14 +533,16 @@ def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
     sys.exit(0 if made.complete else 1)
 
 
-def _render(made: Leaderboard, style: str, verbose: bool) -> str:
-    from leaderboards import text
+def _render(made: Leaderboard, style: str, verbose: bool, *, intervals: bool) -> str:
+    from leaderboards import latex, text
     from leaderboards.board import as_json
 
     if style == "json":
         return json.dumps(as_json(made), ensure_ascii=False) + "\n"
     if style == "csv":
         return text.as_csv(made)
+    if style == "latex":
+        return latex.latex(made, intervals=intervals, verbose=verbose)
     render = text.markdown if style == "md" else text.terminal
     return render(made, verbose=verbose)
 

@@ -127,7 +127,7 @@ class Generation:
             return
         start = time.perf_counter()
         try:
-            self._attempt(utterance)
+            attempt(self.system, utterance, self.seed)
         except Exception:  # noqa: BLE001 - it is met again, and recorded, when timed
             return
         finally:
@@ -135,14 +135,14 @@ class Generation:
 
     def _render(self, utterance: Utterance) -> Output:
         try:
-            wav, codes, wall, first = self._attempt(utterance)
+            wav, codes, wall, first = attempt(self.system, utterance, self.seed)
             audio.check(wav)
         except audio.Unusable as fault:
             return Output(utterance.id, "failed", reason=f"the output {fault}")
         except Exception as error:  # noqa: BLE001 - the one place: a system's fault is a state
             last = "".join(traceback.format_exception(error)[-3:]).strip()
             return Output(utterance.id, "failed", reason=f"{type(error).__name__}: {error}\n{last}")
-        rate = self._rate(utterance)
+        rate = rate_of(self.system, utterance)
         row = {"codes": "x" if codes is not None and codes.streams else ""}
         places = self._places(utterance, row)
         clipped = audio.write(self.folder / places["path"], wav, rate)
@@ -177,50 +177,54 @@ class Generation:
         self.cache.keep(path, sha)
         return sha
 
-    def _rate(self, utterance: Utterance) -> int:
-        if rate := self.system.card.sample_rate:
-            return rate
-        import soundfile
 
-        return int(soundfile.info(utterance.input or utterance.audio).samplerate)
+def rate_of(system: Any, utterance: Utterance) -> int:
+    """Return the rate, in Hz, that `system` works at: its own, or the recording's."""
+    if rate := system.card.sample_rate:
+        return rate
+    import soundfile
 
-    def _attempt(
-        self, utterance: Utterance
-    ) -> tuple[NDArray[np.float32], Codes | None, float, float | None]:
-        """Return audio, codes, wall seconds and seconds to the first audible sample."""
-        card: Card = self.system.card
-        clock = getattr(self.system, "clock", now)  # of the process that does the work
-        if card.task == "codec":
-            wav = self._recording(utterance.input or utterance.audio, self._rate(utterance))
-            if wav is None:
-                msg = "the data set has no recording for this utterance"
-                raise ValueError(msg)
-            start = clock()
-            codes = self.system.encode(wav)
-            out = self.system.decode(codes)
-            return out, codes, clock() - start, None
-        rate = self._rate(utterance)
-        request = Request(
-            text=utterance.text or "",
-            language=utterance.language,
-            prompt=self._recording(utterance.prompt, rate),
-            prompt_text=utterance.prompt_text,
-            style_prompt=self._recording(utterance.style_prompt, rate),
-            emotion=utterance.emotion,
-            seed=self.seed,
-        )
-        packets, times, start = [], [], clock()
-        for packet in self.system.synthesize(request):
-            packets.append(packet)
-            times.append(clock() - start)
-        out = np.concatenate(packets) if packets else np.zeros(0, np.float32)
-        return out, None, times[-1] if times else clock() - start, _first_audible(packets, times)
+    return int(soundfile.info(utterance.input or utterance.audio).samplerate)
 
-    def _recording(self, path: Path | None, rate: int) -> NDArray[np.float32] | None:
-        if path is None:
-            return None
-        wav, found = audio.read(path)
-        return audio.resample(wav.astype(np.float32), found, rate)
+
+def attempt(
+    system: Any, utterance: Utterance, seed: int
+) -> tuple[NDArray[np.float32], Codes | None, float, float | None]:
+    """Return audio, codes, wall seconds and seconds to the first audible sample."""
+    card: Card = system.card
+    clock = getattr(system, "clock", now)  # of the process that does the work
+    rate = rate_of(system, utterance)
+    if card.task == "codec":
+        wav = _recording(utterance.input or utterance.audio, rate)
+        if wav is None:
+            msg = "the data set has no recording for this utterance"
+            raise ValueError(msg)
+        start = clock()
+        codes = system.encode(wav)
+        out = system.decode(codes)
+        return out, codes, clock() - start, None
+    request = Request(
+        text=utterance.text or "",
+        language=utterance.language,
+        prompt=_recording(utterance.prompt, rate),
+        prompt_text=utterance.prompt_text,
+        style_prompt=_recording(utterance.style_prompt, rate),
+        emotion=utterance.emotion,
+        seed=seed,
+    )
+    packets, times, start = [], [], clock()
+    for packet in system.synthesize(request):
+        packets.append(packet)
+        times.append(clock() - start)
+    out = np.concatenate(packets) if packets else np.zeros(0, np.float32)
+    return out, None, times[-1] if times else clock() - start, _first_audible(packets, times)
+
+
+def _recording(path: Path | None, rate: int) -> NDArray[np.float32] | None:
+    if path is None:
+        return None
+    wav, found = audio.read(path)
+    return audio.resample(wav.astype(np.float32), found, rate)
 
 
 def _first_audible(packets: list[NDArray[np.float32]], times: list[float]) -> float | None:

@@ -39,6 +39,10 @@ for name, folder in (("systems", sys.argv[1]), ("bench", sys.argv[2])):
 from bench.isolate import serve
 serve()
 """
+#: Takes this package, whatever its version, from where the interpreter has it installed.
+_BOOT_OWN = (
+    "import sys; sys.path = [p for p in sys.path if p]; import bench.isolate as i; i.serve()"
+)
 _SAID = 2000  # last characters of the child's standard error that are repeated when it dies
 
 
@@ -53,14 +57,20 @@ class Isolated:
     the seconds that the system worked in the child, without the pipe.
     """
 
-    def __init__(self, spec: str, python: str, device: str = "cpu") -> None:
+    def __init__(self, spec: str, python: str, device: str = "cpu", *, own: bool = False) -> None:
         """Start the child and load the system there.
+
+        Args:
+            spec: name and parameters.
+            python: the interpreter.
+            device: where the system works.
+            own: run the interpreter's own installation of this package, not this one.
 
         Raises:
             Unavailable: no such interpreter, or the system cannot be loaded there.
             ValueError: a mistake in the spec.
         """
-        self.spec, self.python, self.device = spec, python, device
+        self.spec, self.python, self.device, self.own = spec, python, device, own
         self._child: subprocess.Popen[bytes] | None = None
         self._worked = 0.0
         try:
@@ -72,6 +82,15 @@ class Isolated:
     def clock(self) -> float:
         """Return the seconds that the system has worked so far."""
         return self._worked
+
+    def peak_memory(self) -> int | None:
+        """Return the most bytes that the child has held at once; None where it cannot be read."""
+        try:
+            lines = Path(f"/proc/{self._child.pid if self._child else 0}/status").read_text()
+        except OSError:
+            return None
+        peak = next((line.split()[1] for line in lines.splitlines() if "VmHWM" in line), None)
+        return int(peak) * 1024 if peak else None
 
     def encode(self, wav: Audio) -> Codes:
         """Code (T,) samples in the child."""
@@ -111,10 +130,10 @@ class Isolated:
     def _start(self) -> Card:
         self._said = tempfile.TemporaryFile()
         here = Path(__file__).parent
-        homes = [str(here.parent / "systems"), str(here)]
+        boot = [_BOOT_OWN] if self.own else [_BOOT, str(here.parent / "systems"), str(here)]
         try:
             self._child = subprocess.Popen(  # noqa: S603 - the user names the interpreter
-                [self.python, "-c", _BOOT, *homes],
+                [self.python, "-c", *boot],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._said,

@@ -58,7 +58,7 @@ def conditions(found: Comparison) -> Iterator[str]:
     for row in found.rows:
         if row.verdict == "not gated":
             yield f"not gated: {row.title}: {row.reason}"
-        elif row.worst:
+        elif row.worst and not row.passes:
             worst = ", ".join(f"{i} ({d:+.{row.digits}f})" for i, d in row.worst)
             yield f"{row.title}, worst utterances: {worst}"
     yield from (f"{r.title}: {r.signature}" for r in found.rows)
