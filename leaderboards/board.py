@@ -42,6 +42,7 @@ class Row:
     rank: int | None  # None: not ranked, for the reason in `note`
     note: str
     tied: bool  # not told apart from the leader
+    best: tuple[bool, ...] = ()  # by column: the best of the ranked rows, or tied with it
     timing: Mapping[str, float] = field(default_factory=dict)  # load, warm-up, RTF percentiles
 
 
@@ -125,6 +126,9 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
     return {
         "dataset": board.dataset,
         "dataset_digest": board.dataset_digest,
+        "licence": board.licence,
+        "notes": board.notes,
+        "machine": board.machine,
         "utterances": board.utterances,
         "sort": board.sort,
         "on_missing": board.policy,
@@ -148,6 +152,7 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
                 "weights": r.weights,
                 "rank": r.rank,
                 "tied_with_best": r.tied,
+                "best": [c.metric for c, best in zip(board.columns, r.best, strict=True) if best],
                 "note": r.note,
                 "timing": dict(r.timing),
                 "values": {s.metric: _value(s) for s in r.scores if s},
@@ -209,7 +214,8 @@ def _order(run: Run, names: list[str], key: str) -> tuple:
 def _rank(runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[Row]:
     notes = {r.id: _why_not(r, scores[r.id], scores[r.id][at], min_coverage) for r in runs}
     placed = [r for r in runs if not notes[r.id]]
-    ties = _ties(placed, at, scores)
+    first = [_first(placed, column, scores) for column in range(len(scores[runs[0].id]))]
+    ties = first[at] if len(first[at]) > 1 else set()
     places = {r.id: n for n, r in enumerate(placed, 1)}
     return [
         Row(
@@ -221,6 +227,7 @@ def _rank(runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[R
             rank=places.get(r.id),
             note=notes[r.id],
             tied=r.id in ties,
+            best=tuple(r.id in ids for ids in first),
             timing=r.timing,
         )
         for r in runs
@@ -238,14 +245,18 @@ def _why_not(run: Run, scores: tuple, key: Score | None, min_coverage: float) ->
     return "" if run.card.scale in _RANKED else run.card.scale
 
 
-def _ties(placed: list[Run], at: int, scores: dict) -> set[str]:
-    """Ids of the leader and of those that the paired test, Holm over all, does not tell from it."""
-    if len(placed) < 2:
+def _first(placed: list[Run], at: int, scores: dict) -> set[str]:
+    """Ids of a column's best and of those that the paired test does not tell from it.
+
+    Holm over all comparisons with the best. Empty where neither direction is better.
+    """
+    having = [(r, s) for r in placed if (s := scores[r.id][at]) and s.value is not None]
+    if not having or having[0][1].better == "neither":
         return set()
-    leader, *others = placed
-    p = [_p(leader, other, scores[leader.id][at], scores[other.id][at]) for other in others]
-    tied = {o.id for o, q in zip(others, holm(p), strict=True) if q >= ALPHA}
-    return tied | {leader.id} if tied else set()
+    sign = -1 if having[0][1].better == "higher" else 1
+    (leader, best), *others = sorted(having, key=lambda pair: sign * pair[1].value)
+    p = [_p(leader, other, best, score) for other, score in others]
+    return {leader.id} | {o.id for (o, _), q in zip(others, holm(p), strict=True) if q >= ALPHA}
 
 
 def _both(run: Run, a: Score, b: Score) -> tuple:
