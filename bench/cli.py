@@ -101,6 +101,7 @@ def _measuring(command: Any) -> Any:
 @click.option("--no-timing", is_flag=True, help="Score while generating; time nothing.")
 @click.option("--shard", help="i/n: only every n-th utterance, from the i-th.")
 @click.option("--prompts", is_flag=True, help="Render the data set's prompts as its recordings.")
+@click.option("--shuffled", is_flag=True, help="Also a row in which recordings change places.")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
 @_ISOLATE
 @_measuring
@@ -108,6 +109,7 @@ def run(
     systems: tuple[str, ...],
     dataset: str,
     prompts: bool,
+    shuffled: bool,
     offline: bool,
     isolate: str | None,
     **options: Any,
@@ -140,6 +142,10 @@ def run(
         for system in loaded:
             record, report = suite.run(system, data, metrics, settings)
             _note(f"{system.card.name}: {report}")
+            runs.append(record)
+        if shuffled:
+            record, report = suite.shuffled(data, metrics, settings)
+            _note(f"shuffled: {report}")
             runs.append(record)
         _show(runs, options)
 
@@ -177,6 +183,7 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
 @click.option("--sort", help="Column to rank by; default: the first.")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=1.0, show_default=True)
 @click.option("--format", "style", type=_FORMATS, default="table", show_default=True)
+@click.option("--mix-scales", is_flag=True, help="Rank reduced weights with the paper's.")
 @click.option("--intervals", is_flag=True, help="Also intervals, where the format is latex.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences.")
@@ -520,7 +527,12 @@ def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
     from leaderboards.board import build
 
     try:
-        made = build(runs, sort=options["sort"], min_coverage=options["min_coverage"])
+        made = build(
+            runs,
+            sort=options["sort"],
+            min_coverage=options["min_coverage"],
+            mix_scales=options.get("mix_scales", False),
+        )
     except UnknownName as mistake:
         _stop(str(mistake), 2)
     style = "json" if options["as_json"] else options["style"]

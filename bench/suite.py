@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import execute, observe, plugins
+from bench import audio, execute, observe, plugins
 from bench.beside import Beside
 from bench.cache import Cache, digest
 from bench.datasets._base import Dataset, Utterance
@@ -178,6 +178,56 @@ def score_folder(
             observe.save(heard, folder / "observations" / f"{name}.jsonl")
         report = Report(folder, 0, 0, scoring.computed, scoring.cached, unmatched)
         return record, report
+
+
+def shuffled(dataset: Dataset, metrics: list[Metric], options: Options) -> tuple[Run, Report]:
+    """Measure every recording as if it were the output for another one: chance, for any metric.
+
+    The other is by another speaker, unless one speaker has more than half of the recordings; it is
+    resampled, and cut or repeated, to the rate and the length of the one that it stands for.
+
+    Raises:
+        ValueError: there are fewer than two recordings.
+    """
+    with Cache(options.cache) as cache:
+        whole = added(digest(*item) for item in contents(dataset, cache).items())
+        card = Card("shuffled", "codec", 0, scale="anchor")
+        folder = options.out / _folder_name(card, dataset, run_id(card, whole, options.seed))
+        other = _others(dataset)
+        outputs = [_stand_in(u, other.get(u.id), folder, cache) for u in dataset.utterances]
+        pairs = list(zip(dataset.utterances, outputs, strict=True))
+        scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
+        record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
+        save(record, folder)
+        made = sum(o.status == "ok" for o in outputs)
+        return record, Report(folder, made, 0, scoring.computed, scoring.cached)
+
+
+def _others(dataset: Dataset) -> dict[str, Path]:
+    """Return another recording for each; each is used once."""
+    found = [u for u in dataset.utterances if u.audio]
+    if len(found) < 2:
+        msg = f"{dataset.name} has {len(found)} recordings: two are needed to shuffle"
+        raise ValueError(msg)
+    found.sort(key=lambda u: u.speaker or u.id)
+    largest = max(Counter(u.speaker or u.id for u in found).values())
+    shift = largest if largest < len(found) else len(found) // 2
+    turned = found[shift:] + found[:shift]
+    return {u.id: v.audio for u, v in zip(found, turned, strict=True) if v.audio}
+
+
+def _stand_in(utterance: Utterance, other: Path | None, folder: Path, cache: Cache) -> Output:
+    if other is None or utterance.audio is None:
+        return Output(utterance.id, "missing", reason="the data set has no recording for it")
+    try:
+        (reference, rate), (wav, found) = audio.read(utterance.audio), audio.read(other)
+    except audio.Unusable as fault:
+        return Output(utterance.id, "failed", reason=f"a recording {fault}")
+    wav = np.resize(audio.resample(wav, found, rate), reference.size)
+    place = f"audio/{file_name(utterance.id)}.flac"
+    clipped = audio.write(folder / place, wav, rate)
+    sha = cache.sha256(folder / place)
+    return Output(utterance.id, "ok", "", place, sha, rate, wav.size / rate, clipped=clipped)
 
 
 def check_packages(metrics: str, systems: Iterable[str]) -> None:

@@ -14,7 +14,14 @@ from bench.run import Run, Score, Unlike
 from bench.stats import OPTIMISTIC, detectable, holm, paired_p
 
 ALPHA = 0.05
-_RANKED = {"paper", "unknown"}
+#: Kinds of systems, in the order of their blocks; each is ranked among itself, anchors are not.
+BLOCKS = {
+    "paper": "paper scale",
+    "unknown": "unknown scale",
+    "reduced": "reduced",
+    "anchor": "anchors",
+}
+MIXED = "all scales"
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,15 @@ class Row:
     scores: tuple[Score | None, ...]
     rank: int | None  # None: not ranked, for the reason in `note`
     note: str
-    tied: bool  # not told apart from the leader
-    best: tuple[bool, ...] = ()  # by column: the best of the ranked rows, or tied with it
+    tied: bool  # not told apart from the leader of its block
+    best: tuple[bool, ...] = ()  # by column: best of the block's ranked rows (2 or more), or tied
+    block: str = "paper"  # a key of BLOCKS, or MIXED
     timing: Mapping[str, float] = field(default_factory=dict)  # load, warm-up, RTF percentiles
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows from best to worst in the column `sort`; unranked ones keep their place by value."""
+    """Rows by block, from best to worst in the column `sort`; unranked ones stand by value."""
 
     dataset: str
     dataset_digest: str
@@ -63,15 +71,31 @@ class Leaderboard:
     machine: str
 
     @property
+    def blocks(self) -> dict[str, tuple[Row, ...]]:
+        """Rows by what a reader calls their block, in order."""
+        names = dict.fromkeys(r.block for r in self.rows)
+        return {BLOCKS.get(b, b): tuple(r for r in self.rows if r.block == b) for b in names}
+
+    @property
     def complete(self) -> bool:
         """True where every system, anchors apart, reaches the minimum coverage in every column."""
         return not any(lacking(r, self.min_coverage) for r in self.rows if r.scale != "anchor")
 
 
 def build(
-    runs: Sequence[Run], *, sort: str | None = None, min_coverage: float = 1.0
+    runs: Sequence[Run],
+    *,
+    sort: str | None = None,
+    min_coverage: float = 1.0,
+    mix_scales: bool = False,
 ) -> Leaderboard:
     """Rank runs by one column, by default the first that has a better and a worse.
+
+    Args:
+        runs: whole runs; the same one twice counts once.
+        sort: spec or name of the column to rank by.
+        min_coverage: a row below it in any column is not ranked.
+        mix_scales: rank weights of the paper's scale, reduced ones and unknown ones together.
 
     Raises:
         Unlike: data sets, signatures, policies or (for timings) machines differ.
@@ -93,8 +117,18 @@ def build(
             timed = [r for r in having if _score(r, name).value is not None]
             _same(f"machines behind {name}", timed, _machine)
     key = _sort_key(names, [s for row in scores.values() for s in row if s], sort)
-    ordered = sorted(runs, key=lambda r: _order(r, names, key))
-    rows = _rank(ordered, scores, names.index(key), min_coverage) if names else []
+    runs = sorted(runs, key=lambda r: _order(r, names, key))
+    blocks = {
+        block: [r for r in runs if _block(r, mix_scales=mix_scales) == block]
+        for block in (MIXED, *BLOCKS)
+    }
+    ordered = [r for some in blocks.values() for r in some]
+    rows = [
+        row
+        for block, some in blocks.items()
+        if some and names
+        for row in _rank(block, some, scores, names.index(key), min_coverage)
+    ]
     columns = tuple(_column(name, i, ordered, scores) for i, name in enumerate(names))
     first = next((s for s in scores[runs[0].id] if s), None)
     return Leaderboard(
@@ -149,6 +183,7 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
                 "run": r.run,
                 "system": r.system,
                 "scale": r.scale,
+                "block": r.block,
                 "weights": r.weights,
                 "rank": r.rank,
                 "tied_with_best": r.tied,
@@ -211,7 +246,11 @@ def _order(run: Run, names: list[str], key: str) -> tuple:
     return (0, -score.value if score.better == "higher" else score.value, run.card.name)
 
 
-def _rank(runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[Row]:
+def _block(run: Run, *, mix_scales: bool) -> str:
+    return MIXED if mix_scales and run.card.scale != "anchor" else run.card.scale
+
+
+def _rank(block: str, runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[Row]:
     notes = {r.id: _why_not(r, scores[r.id], scores[r.id][at], min_coverage) for r in runs}
     placed = [r for r in runs if not notes[r.id]]
     first = [_first(placed, column, scores) for column in range(len(scores[runs[0].id]))]
@@ -228,6 +267,7 @@ def _rank(runs: list[Run], scores: dict, at: int, min_coverage: float) -> list[R
             note=notes[r.id],
             tied=r.id in ties,
             best=tuple(r.id in ids for ids in first),
+            block=block,
             timing=r.timing,
         )
         for r in runs
@@ -240,22 +280,21 @@ def _why_not(run: Run, scores: tuple, key: Score | None, min_coverage: float) ->
     row = Row(run.id, "", "", "", scores, None, "", tied=False)
     if low := lacking(row, min_coverage):
         return f"coverage below {min_coverage:.0%}: {', '.join(low)}"
-    if key is None or key.value is None:
-        return "no value to rank by"
-    return "" if run.card.scale in _RANKED else run.card.scale
+    return "no value to rank by" if key is None or key.value is None else ""
 
 
 def _first(placed: list[Run], at: int, scores: dict) -> set[str]:
     """Ids of a column's best and of those that the paired test does not tell from it.
 
-    Holm over all comparisons with the best. Empty where neither direction is better.
+    Holm over all comparisons with the best. Empty where neither direction is better, or where there
+    is nothing to compare with.
     """
     having = [(r, s) for r in placed if (s := scores[r.id][at]) and s.value is not None]
-    if not having or having[0][1].better == "neither":
+    if len(having) < 2 or having[0][1].better == "neither":
         return set()
     sign = -1 if having[0][1].better == "higher" else 1
     (leader, best), *others = sorted(having, key=lambda pair: sign * pair[1].value)
-    p = [_p(leader, other, best, score) for other, score in others]
+    p = [_p(leader, best, score) for _, score in others]
     return {leader.id} | {o.id for (o, _), q in zip(others, holm(p), strict=True) if q >= ALPHA}
 
 
@@ -265,7 +304,7 @@ def _both(run: Run, a: Score, b: Score) -> tuple:
     return *rows, [run.speakers.get(i) for i in ids]
 
 
-def _p(leader: Run, _other: Run, a: Score, b: Score) -> float:
+def _p(leader: Run, a: Score, b: Score) -> float:
     rows_a, rows_b, speakers = _both(leader, a, b)
     if not len(rows_a):
         return 1.0

@@ -77,15 +77,22 @@ def _head(column: Column) -> str:
 def _caption(board: Leaderboard, *, intervals: bool) -> str:
     said = [f"{escape(board.dataset)}, {board.utterances} utterances."]
     if any(best for r in board.rows for best in r.best):
-        said.append("Bold: the best, and what a paired test does not tell from it.")
+        apart = " (block by block)" if len(board.blocks) > 1 else ""
+        said.append(f"Bold: the best, and what a paired test does not tell from it{apart}.")
     if intervals:
         said.append(r"In brackets: 95\,\% bootstrap intervals.")
     return " ".join(said)
 
 
 def _body(board: Leaderboard, *, intervals: bool) -> Iterator[str]:
-    for row in board.rows:
-        yield _line([escape(row.system), *_cells(board, row, intervals=intervals)])
+    for number, (title, rows) in enumerate(board.blocks.items()):
+        if number:
+            yield r"\midrule"
+        if len(board.blocks) > 1:
+            over = rf"\multicolumn{{{1 + len(board.columns)}}}{{@{{}}l}}"
+            yield rf"{over}{{\emph{{{escape(title)}}}}} \\"
+        for row in rows:
+            yield _line([escape(row.system), *_cells(board, row, intervals=intervals)])
 
 
 def _cells(board: Leaderboard, row: Row, *, intervals: bool) -> Iterator[str]:

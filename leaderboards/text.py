@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import islice
 
 from bench.run import Score
-from leaderboards.board import Leaderboard, Row, few_clusters
+from leaderboards.board import MIXED, Leaderboard, Row, few_clusters
 
 _LINES = 30  # of reasons under a table
 _ARROW = {"higher": "↑", "lower": "↓", "neither": ""}
@@ -36,11 +37,18 @@ def heads(board: Leaderboard) -> list[str]:
 
 
 def body(board: Leaderboard) -> Iterator[list[str]]:
-    """Yield the cells of each row; ``=`` marks a tie with the leader."""
+    """Yield the cells of each row; ``=`` marks a tie with the leader of its block."""
     for row in board.rows:
         place = f"{row.rank}{'=' if row.tied else ''}" if row.rank else "-"
         cells = (cell(s, c.digits) for s, c in zip(row.scores, board.columns, strict=True))
         yield [place, row.system, row.scale, *cells]
+
+
+def titled(board: Leaderboard) -> Iterator[tuple[str, list[list[str]]]]:
+    """Yield each block's title (empty where there is one block only) and the cells of its rows."""
+    lines = body(board)
+    for title, rows in board.blocks.items():
+        yield title if len(board.blocks) > 1 else "", list(islice(lines, len(rows)))
 
 
 def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
@@ -59,13 +67,16 @@ def conditions(board: Leaderboard, *, verbose: bool = False) -> Iterator[str]:
         count = "-".join(str(n) for n in sorted({min(clusters), max(clusters)}))
         yield f"[low, high]: 95 % bootstrap over {count} speakers{doubt}"
     if any(r.tied for r in board.rows):
-        yield "=: not told apart from the leader (paired randomisation, Holm, 5 %)"
+        yield "=: not told apart from the leader of its block (paired randomisation, Holm, 5 %)"
     for row in board.rows:
-        if row.note and row.note not in {"anchor", "reduced"}:
+        if row.note and row.note != "anchor":
             yield f"not ranked: {row.system}: {row.note}"
         yield from _states(row.system, [s for s in row.scores if s])
     if any(r.scale == "reduced" for r in board.rows):
-        yield "reduced: trained on less than the paper's data or steps; never ranked as the paper's"
+        apart = (
+            "ranked with the others" if board.rows[0].block == MIXED else "ranked among themselves"
+        )
+        yield f"reduced: trained on less than the paper's data or steps; {apart}"
     if any(s and s.timed for r in board.rows for s in r.scores):
         yield f"timed on {board.machine}"
         yield from (_timing(r) for r in board.rows if verbose and "rtf_p50" in r.timing)
@@ -102,7 +113,11 @@ def _states(system: str, scores: list[Score]) -> Iterator[str]:
 
 def markdown(board: Leaderboard, *, verbose: bool = False) -> str:
     """Return a GitHub table and its conditions as a list."""
-    rows = [heads(board), ["---"] * (len(board.columns) + 3), *body(board)]
+    blank = [""] * (len(board.columns) + 1)
+    rows = [heads(board), ["---"] * (len(board.columns) + 3)]
+    for title, lines in titled(board):
+        rows += [["", f"*{title}*", *blank]] if title else []
+        rows += lines
     table = "".join(f"| {' | '.join(x.replace('|', chr(92) + '|') for x in r)} |\n" for r in rows)
     return table + "\n" + "".join(f"* {line}\n" for line in conditions(board, verbose=verbose))
 
@@ -113,13 +128,16 @@ def as_csv(board: Leaderboard) -> str:
     writer = csv.writer(out, lineterminator="\n")
     fields = ("value", "low", "high", "n", "clusters", "coverage")
     states = ("failed", "missing", "unscorable")
-    about = ("dataset", "run", "system", "scale", "weights", "rank", "metric", "unit", "better")
-    writer.writerow([*about, *fields, *states, "policy", "signature"])
+    about = ("dataset", "run", "system", "scale", "block", "weights", "rank", "tied")
+    column = ("metric", "unit", "better", "best")
+    writer.writerow([*about, *column, *fields, *states, "policy", "signature"])
     for row in board.rows:
-        for score in filter(None, row.scores):
+        for score, best in zip(row.scores, row.best, strict=True):
+            if score is None:
+                continue
             writer.writerow(
-                [board.dataset, row.run, row.system, row.scale, row.weights, row.rank]
-                + [score.metric, score.unit, score.better]
+                [board.dataset, row.run, row.system, row.scale, row.block, row.weights, row.rank]
+                + [int(row.tied), score.metric, score.unit, score.better, int(best)]
                 + [getattr(score, f) for f in fields]
                 + [score.states[s] for s in states]
                 + [score.policy, score.signature]
@@ -136,8 +154,11 @@ def terminal(board: Leaderboard, *, verbose: bool = False) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(heads(board)):
         table.add_column(head, justify="right" if number > 2 else "left", no_wrap=True)
-    for cells, row in zip(body(board), board.rows, strict=True):
-        table.add_row(*cells, style="" if row.rank else "dim")
+    for title, some in titled(board):
+        if title:
+            table.add_row("", title, style="italic")
+        for cells in some:
+            table.add_row(*cells)
     console = Console(width=400, file=io.StringIO(), highlight=False, force_terminal=False)
     console.print(table)
     lines = str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]

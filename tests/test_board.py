@@ -5,13 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 
 from bench import plugins
 from bench.cache import Cache
 from bench.cli import main
 from bench.run import Unlike
-from bench.suite import Options, load_metrics, load_system, run
+from bench.suite import Options, load_metrics, load_system, run, shuffled
 from bench.totals import join
 from leaderboards import text
 from leaderboards.board import as_json, build
@@ -46,25 +47,39 @@ def made(tiny, tmp_path):
     return make
 
 
-def test_ranks_ties_and_leaves_anchors_and_reduced_models_out(made):
+def test_each_scale_is_ranked_among_itself_and_anchors_are_not(made):
     systems = [
         Noisy(0.05),
         Noisy(0.01, seed=1),
         Noisy(0.01, seed=2),
         Noisy(0.001, scale="reduced"),
+        Noisy(0.002, scale="unknown"),
         load_system("identity", "cpu"),
     ]
-    board = build([made(s)[0] for s in systems])
-    assert [(r.rank, r.tied) for r in board.rows] == [
-        (None, False),
-        (None, False),
-        (1, True),
-        (2, True),
-        (3, False),
+    runs = [made(s)[0] for s in systems]
+    board = build(runs)
+    found = {title: [(r.rank, r.tied) for r in rows] for title, rows in board.blocks.items()}
+    assert found == {
+        "paper scale": [(1, True), (2, True), (3, False)],
+        "unknown scale": [(1, False)],
+        "reduced": [(1, False)],
+        "anchors": [(None, False)],
+    }
+    assert list(found) == ["paper scale", "unknown scale", "reduced", "anchors"]
+    assert [r.best for r in board.rows[:3]] == [(True, True, False)] * 2 + [(False, False, False)]
+    assert not any(best for r in board.rows[3:] for best in r.best)
+    mixed = build(runs, mix_scales=True)
+    assert [(r.scale, r.rank) for r in mixed.rows] == [
+        ("reduced", 1),
+        ("unknown", 2),
+        ("paper", 3),
+        ("paper", 4),
+        ("paper", 5),
+        ("anchor", None),
     ]
-    assert [r.note for r in board.rows[:2]] == ["anchor", "reduced"]
+    assert list(mixed.blocks) == ["all scales", "anchors"]
     table = text.terminal(board, verbose=True)
-    assert "never ranked as the paper's" in table
+    assert "ranked among themselves" in table
     assert "si_sdr|zero_mean:True" in table
     assert "over 4 speakers: fewer than 10" in table
     assert "detectable difference" in table
@@ -181,6 +196,32 @@ def test_shards_add_up_to_the_run_they_were_cut_from(made, tiny, tmp_path):
     folders = [str(report.folder) for _, report in parts]
     done = CliRunner().invoke(main, ["board", *folders, "--format", "json"])
     assert json.loads(done.stdout)["utterances"] == 12
+
+
+def test_shuffling_gives_each_utterance_another_speaker_s_recording(made, tiny, tmp_path):
+    options = Options(out=tmp_path / "runs", jobs=2)
+    metrics = load_metrics("si_sdr,stoi,rtf")
+    record, report = shuffled(tiny, metrics, options)
+    waves = {u.id: soundfile.read(u.audio)[0] for u in tiny.utterances}
+    speakers, used = {u.id: u.speaker for u in tiny.utterances}, []
+    for output in record.outputs:
+        wav, _ = soundfile.read(report.folder / output.path)
+        short = min(wav.size, 2000)
+        (source,) = (
+            i for i, w in waves.items() if np.allclose(w[:short], wav[:short], atol=2**-20)
+        )
+        assert wav.size == waves[output.id].size
+        assert speakers[source] != speakers[output.id]
+        used.append(source)
+    assert sorted(used) == sorted(waves)
+    truth = made(load_system("identity", "cpu"), "si_sdr,stoi,rtf")[0]
+    board = build([record, truth])
+    assert [r.block for r in board.rows] == ["anchor", "anchor"]
+    by_name = {r.system: r.scores for r in board.rows}
+    assert by_name["shuffled"][0].value < 0 < by_name["identity"][0].value
+    assert by_name["shuffled"][2].value is None  # nothing was generated, so nothing is timed
+    with pytest.raises(ValueError, match="1 recordings: two are needed"):
+        shuffled(tiny.limit(1), metrics, options)
 
 
 def test_specs_are_split_where_they_begin():
