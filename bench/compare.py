@@ -9,9 +9,9 @@ standard error from a bootstrap of whole speakers, enlarged by sqrt(k / (k - 1))
 with k - 1 degrees of freedom, k the number of speakers: a percentile interval of few clusters is
 too narrow. All gated metrics have to pass, so no correction is due (intersection-union test).
 
-*Regression* (what stops a change): the paired randomisation test of `bench.stats`, Holm over the
-gated metrics (Student's paired test for peaks of memory, of which there are a few rounds only). A
-difference that is significant but lies within the tolerance is no regression.
+*Regression* (what stops a change): the paired randomisation test of `bench.stats` (below ten
+speakers, Student's from the same standard error: so few swaps reach no level), Holm over the gated
+metrics. A difference that is significant but lies within the tolerance is no regression.
 
 What answers neither is `cannot tell`, and that is not a pass unless the gate file says so.
 """
@@ -326,8 +326,9 @@ def _measured(row: Row, pair: Pair, ids: Sequence[str], rule: Rule | None) -> _D
         tolerance=tolerance,
         worst=tuple((ids[i], float(each[i])) for i in order if sign * each[i] < 0),
     )
-    if pair.sitting and len(ids) < OPTIMISTIC:  # too few swaps to reach any level
-        p = _student_p(difference, margin, len(ids) - 1, rule_or_usual.alpha)
+    units = clusters if clusters > 1 else len(ids)
+    if units < OPTIMISTIC:  # too few swaps to reach any level
+        p = _student_p(difference, margin, units - 1, rule_or_usual.alpha)
     else:
         p = paired_p(a, b, speakers, metric)
     return _Draft(row, rule, sign * difference - margin, p)

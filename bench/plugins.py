@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import difflib
+import hashlib
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,12 +73,10 @@ def lacking(kind: Kind, spec: str) -> str | None:
     source = find_spec(module) if module else None
     if source is None or not source.origin:
         return None
-    for node in ast.walk(ast.parse(Path(source.origin).read_text(encoding="utf-8"))):
-        found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        found += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        for package in (f.partition(".")[0] for f in found):
-            if package in EXTRA_OF and not _installed(package):
-                return _hint(kind, name, package, EXTRA_OF[package])
+    tree = ast.parse(Path(source.origin).read_text(encoding="utf-8"))
+    for package in (f.partition(".")[0] for f in _imports(tree, module.rpartition(".")[0])):
+        if package in EXTRA_OF and not _installed(package):
+            return _hint(kind, name, package, EXTRA_OF[package])
     return None
 
 
@@ -135,7 +135,43 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
         except PackageNotFoundError as error:
             extra = getattr(plugin, "extra", "") or package
             raise Unavailable(_hint(kind, name, package, extra)) from error
+    if kind == "systems" and dataclasses.is_dataclass(plugin.card):
+        plugin.card = dataclasses.replace(plugin.card, code=code(known[name].partition(":")[0]))
     return plugin
+
+
+def code(module: str) -> str:
+    """Return a digest of a module's file and, in turn, of what it imports from its own package.
+
+    Without it an output that older code made would be taken for one of today's.
+    """
+    package, queue, texts = module.partition(".")[0], [module], {}
+    while queue:
+        name = queue.pop()
+        try:
+            source = find_spec(name)
+        except ModuleNotFoundError:  # `from a import b`, of which b is no module
+            continue
+        if name in texts or source is None or not (source.origin or "").endswith(".py"):
+            continue
+        text = Path(str(source.origin)).read_text(encoding="utf-8")
+        texts[name] = text
+        inside = name if source.submodule_search_locations else name.rpartition(".")[0]
+        for found in _imports(ast.parse(text), inside):
+            if found.partition(".")[0] == package:
+                queue.append(found)
+    return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+
+
+def _imports(tree: ast.AST, inside: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                name = resolve_name("." * node.level + name, inside)
+            yield from (name, *(f"{name}.{a.name}" for a in node.names))
 
 
 def takes(kind: Kind, spec: str, parameter: str) -> bool:

@@ -70,9 +70,8 @@ def join(runs: Iterable[Run], cache: Cache) -> list[Run]:
     parts: dict[tuple, list[Run]] = {}
     for run in runs:
         if run.shard:
-            parts.setdefault((run.card.name, run.card.weights, run.seed, run.dataset), []).append(
-                run
-            )
+            made_by = (run.card.name, run.card.weights, run.card.code, run.seed)
+            parts.setdefault((*made_by, run.dataset), []).append(run)
         else:
             whole.append(run)
     return whole + [_joined(sorted(p, key=_place), cache) for p in parts.values()]

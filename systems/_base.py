@@ -45,6 +45,7 @@ class Card:
     frame_rate: float | None = None  # code frames per second
     latency_seconds: float | None = None  # buffering plus look-ahead, without processing time
     versions: tuple[str, ...] = ()  # "package==1.2" of whatever produces the samples
+    code: str = ""  # digest of the source that made it; the loader fills it in
     paper_figures: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)  # FIGURES
 
 
