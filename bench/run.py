@@ -11,22 +11,24 @@ import dataclasses
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
+from bench import cells
 from bench.audio import whole
 from bench.cache import digest
+from bench.cells import Cell, Cells
 from bench.execute import cores
 from systems._base import Card
 
 SCHEMA = 1
-STATES = ("scored", "unscorable", "failed", "missing")
-State = Literal["scored", "unscorable", "failed", "missing"]
 
 
 class Unlike(ValueError):
@@ -53,15 +55,6 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One metric on one utterance."""
-
-    state: State
-    row: tuple[float, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Score:
     """One metric over one run."""
 
@@ -83,6 +76,14 @@ class Score:
     note: str = ""  # what a reader needs beside the value: anchors, the other run it is against
     cells: Mapping[str, Cell] = field(default_factory=dict, compare=False)  # by utterance id
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", Cells.of(self.cells))
+
+    @property
+    def columns(self) -> Cells:
+        """The cells as arrays."""
+        return cast("Cells", self.cells)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -97,7 +98,7 @@ class Run:
     seed: int
     host: Mapping[str, Any]
     timing: Mapping[str, float]  # load_seconds, warm_up_seconds
-    outputs: tuple[Output, ...]
+    outputs: Sequence[Output]
     speakers: Mapping[str, str | None]  # by utterance id
     scores: tuple[Score, ...] = ()
     schema: int = SCHEMA
@@ -138,8 +139,6 @@ def file_name(utterance_id: str) -> str:
 
 def host(device: str = "cpu") -> dict[str, Any]:
     """Return what a timing depends on, and under ``fingerprint`` its digest."""
-    import sys
-
     facts: dict[str, Any] = {
         "cpu": _cpu(),
         "cores": cores(),
@@ -171,12 +170,12 @@ def save(run: Run, folder: Path) -> None:
 
     ``run.json`` comes last, and its presence says that the run is complete.
     """
-    cells = [(s.metric, i, c) for s in run.scores for i, c in s.cells.items()]
+    found = {s.metric: s.columns for s in run.scores}
     statuses = [o.status for o in run.outputs]
     summary = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
     summary |= {
         "id": run.id,
-        "content": digest([vars(o) for o in run.outputs], [(m, i, vars(c)) for m, i, c in cells]),
+        "content": digest([vars(o) for o in run.outputs], {m: c.digest for m, c in found.items()}),
         "card": dataclasses.asdict(run.card),
         "outputs": {status: statuses.count(status) for status in ("ok", "failed", "missing")},
         "scores": [{k: v for k, v in vars(s).items() if k != "cells"} for s in run.scores],
@@ -184,13 +183,13 @@ def save(run: Run, folder: Path) -> None:
     text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
     path = folder / "run.json"
     if not (path.exists() and path.read_text(encoding="utf-8") == text):
-        _write_tables(run, cells, folder)
+        _write_tables(run, found, folder)
         with whole(path) as draft:
             draft.write_text(text, encoding="utf-8")
     (folder / "outputs.jsonl").unlink(missing_ok=True)
 
 
-def _write_tables(run: Run, cells: Sequence[tuple[str, str, Cell]], folder: Path) -> None:
+def _write_tables(run: Run, found: Mapping[str, Cells], folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -199,17 +198,7 @@ def _write_tables(run: Run, cells: Sequence[tuple[str, str, Cell]], folder: Path
     }
     with whole(folder / "outputs.parquet") as draft:
         pq.write_table(pa.table(columns, schema=_output_schema(pa)), draft)
-    table = pa.table(
-        {
-            "metric": pa.array([m for m, _, _ in cells], pa.string()),
-            "id": pa.array([i for _, i, _ in cells], pa.string()),
-            "state": pa.array([c.state for _, _, c in cells], pa.string()),
-            "reason": pa.array([c.reason for _, _, c in cells], pa.string()),
-            "row": pa.array([list(c.row) for _, _, c in cells], pa.list_(pa.float64())),
-        }
-    )
-    with whole(folder / "scores.parquet") as draft:
-        pq.write_table(table, draft)
+    cells.write(folder / "scores.parquet", found)
 
 
 def read(folder: Path) -> Run:
@@ -231,13 +220,11 @@ def read(folder: Path) -> Run:
     if data["schema"] != SCHEMA:
         msg = f"{path} has schema {data['schema']}, this version reads {SCHEMA}: run it again"
         raise ValueError(msg)
-    cells: dict[str, dict[str, Cell]] = {}
-    for row in _table(folder / "scores.parquet"):
-        cell = Cell(row["state"], tuple(row["row"]), row["reason"])
-        cells.setdefault(row["metric"], {})[row["id"]] = cell
+    found = cells.read(folder / "scores.parquet")
     data["card"] = _card(data["card"])
-    data["scores"] = tuple(Score(**s, cells=cells.get(s["metric"], {})) for s in data["scores"])
-    data["outputs"] = read_outputs(folder)
+    data["scores"] = tuple(Score(**s, cells=found.get(s["metric"], {})) for s in data["scores"])
+    data["outputs"] = _Outputs(folder, sum(data["outputs"].values()))
+    data["speakers"] = {sys.intern(i): s and sys.intern(s) for i, s in data["speakers"].items()}
     del data["id"], data["content"]
     return Run(**data)
 
@@ -274,6 +261,29 @@ def journal(folder: Path) -> Iterator[Callable[[Output], None]]:
         yield add
 
 
+class _Outputs(Sequence[Output]):
+    """The outputs of a finished run, read when they are looked at."""
+
+    def __init__(self, folder: Path, count: int):
+        self._folder, self._count = folder, count
+
+    @cached_property
+    def _all(self) -> tuple[Output, ...]:
+        return read_outputs(self._folder)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._all[at]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+
 def _table(path: Path) -> Iterable[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
@@ -295,8 +305,3 @@ def _output_schema(pa: Any) -> Any:
             for f in dataclasses.fields(Output)
         ]
     )
-
-
-def counts(cells: Sequence[Cell]) -> dict[str, int]:
-    """Return how many cells are in each state, zero included."""
-    return {state: sum(c.state == state for c in cells) for state in STATES}

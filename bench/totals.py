@@ -10,9 +10,12 @@ import numpy as np
 
 from bench import plugins
 from bench.cache import Cache, digest
-from bench.run import Cell, Run, Score, Unlike, counts
+from bench.cells import STATES, Cell, Cells
+from bench.run import Run, Score, Unlike
 from bench.stats import TRIALS, interval
 from metrics._base import Metric
+
+_REVISION = 2  # raised when intervals are drawn in another way
 
 
 def total(
@@ -32,14 +35,15 @@ def total(
         policy: what a failed or missing output does to the value: exclude, worst or fail.
         cache: where intervals are kept, since resampling 10,000 rows takes a second.
     """
-    rows = {i: c.row for i, c in cells.items() if c.state == "scored"}
+    found = Cells.of(cells)
+    counted = found.states == STATES.index("scored")
     if policy == "worst":
-        bad = {i: c.row for i, c in cells.items() if c.state in {"failed", "missing"}}
-        rows |= {i: row for i, row in bad.items() if row}
-    table = np.array(list(rows.values()), dtype=np.float64)
-    ends = _interval(metric, table, [speakers[i] for i in rows], cache) if rows else []
-    states = counts(list(cells.values()))
-    possible = len(cells) - states["unscorable"]
+        counted |= found.filled & (found.states != STATES.index("unscorable"))
+    ids = [found.ids[i] for i in np.flatnonzero(counted).tolist()]
+    table = found.rows[counted]
+    ends = _interval(metric, table, [speakers[i] for i in ids], cache) if ids else []
+    states = found.counts()
+    possible = len(found) - states["unscorable"]
     return Score(
         metric=metric.spec,
         signature=metric.signature,
@@ -48,15 +52,15 @@ def total(
         better=metric.better,
         digits=metric.digits,
         timed=metric.timed,
-        value=metric.value(table) if rows else None,
+        value=metric.value(table) if ids else None,
         low=ends[0] if ends else None,
         high=ends[1] if ends else None,
-        n=len(rows),
-        clusters=len({i if speakers[i] is None else ("speaker", speakers[i]) for i in rows}),
+        n=len(ids),
+        clusters=len({i if speakers[i] is None else ("speaker", speakers[i]) for i in ids}),
         coverage=states["scored"] / possible if possible else None,
         states=states,
         policy=policy,
-        cells=cells,
+        cells=found,
     )
 
 
@@ -114,7 +118,7 @@ def added(digests: Iterable[str]) -> str:
 
 def _interval(metric: Metric, rows: np.ndarray, speakers: list, cache: Cache) -> list[float]:
     content = hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=16).hexdigest()
-    key = digest("interval", metric.signature, content, rows.shape, speakers, TRIALS)
+    key = digest("interval", _REVISION, metric.signature, content, rows.shape, speakers, TRIALS)
     if stored := cache.get("scores", [key]):
         return stored[key]
     found = interval(rows, speakers, metric)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench import plugins
 from bench.run import Run, Score, Unlike
-from bench.stats import OPTIMISTIC, detectable, holm, paired_p
+from bench.stats import OPTIMISTIC, Pair, detectable, detectables, holm, paired_ps
 
 ALPHA = 0.05
 #: Kinds of systems, in the order of their blocks; each is ranked among itself, anchors are not.
@@ -294,21 +294,17 @@ def _first(placed: list[Run], at: int, scores: dict) -> set[str]:
         return set()
     sign = -1 if having[0][1].better == "higher" else 1
     (leader, best), *others = sorted(having, key=lambda pair: sign * pair[1].value)
-    p = [_p(leader, best, score) for _, score in others]
+    p = paired_ps(*_pairs(leader, best, [s for _, s in others]))
     return {leader.id} | {o.id for (o, _), q in zip(others, holm(p), strict=True) if q >= ALPHA}
 
 
-def _both(run: Run, a: Score, b: Score) -> tuple:
-    ids = [i for i, c in a.cells.items() if c.row and i in b.cells and b.cells[i].row]
-    rows = [np.array([s.cells[i].row for i in ids], dtype=np.float64) for s in (a, b)]
-    return *rows, [run.speakers.get(i) for i in ids]
-
-
-def _p(leader: Run, a: Score, b: Score) -> float:
-    rows_a, rows_b, speakers = _both(leader, a, b)
-    if not len(rows_a):
-        return 1.0
-    return paired_p(rows_a, rows_b, speakers, plugins.load("metrics", a.metric))
+def _pairs(run: Run, first: Score, others: Sequence[Score]) -> tuple[list[Pair], list, Any]:
+    """Return one score paired with each of the others, the speakers, and the metric."""
+    a, filled = first.columns.rows, first.columns.filled
+    ids = first.columns.ids
+    sides = (s.columns.on(ids) for s in others)
+    pairs = [Pair(a, b, filled & there) for b, there in sides]
+    return pairs, [run.speakers.get(i) for i in ids], plugins.load("metrics", first.metric)
 
 
 def _column(name: str, at: int, runs: list[Run], scores: dict) -> Column:
@@ -332,14 +328,12 @@ def _detectable(having: list[tuple[Run, Score]]) -> float | None:
         return None
     rivals = [(r, s) for r, s in valued if r.card.scale != "anchor"]
     (run, first), *others = rivals if len(rivals) > 1 else valued
-    metric = plugins.load("metrics", first.metric)
-    sizes = []
-    for _, other in others:
-        a, b, speakers = _both(run, first, other)
-        sizes.append(detectable(a, b, speakers, metric) if len(a) else None)
-    if not others:
-        a, _, speakers = _both(run, first, first)
-        sizes.append(detectable(a, None, speakers, metric) if len(a) else None)
+    pairs, speakers, metric = _pairs(run, first, [s for _, s in others] or [first])
+    if others:
+        sizes = detectables(pairs, speakers, metric)
+    else:
+        there = np.flatnonzero(pairs[0].shared)
+        sizes = [detectable(pairs[0].a[there], None, [speakers[i] for i in there], metric)]
     known = [s for s in sizes if s is not None and np.isfinite(s)]
     return float(np.median(known)) if known else None
 

@@ -98,11 +98,9 @@ def _states(system: str, scores: list[Score]) -> Iterator[str]:
     """Yield what was not scored and why, one line for all utterances and columns that agree."""
     found: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for score in scores:
-        for identity, c in score.cells.items():
-            if c.state != "scored":
-                why = c.reason.partition("\n")[0]
-                ids, titles = found.setdefault((c.state, why), ({}, {}))
-                ids[identity] = titles[score.title] = None
+        for identity, c in score.columns.holes():
+            ids, titles = found.setdefault((c.state, c.reason.partition("\n")[0]), ({}, {}))
+            ids[identity] = titles[score.title] = None
     for (state, why), (ids, titles) in list(found.items())[:_LINES]:
         some, rest = list(ids)[:3], len(ids) - 3
         who = ", ".join(some) + (f" and {rest} more" if rest > 0 else "")

@@ -9,11 +9,14 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from material import write_manifest
 
-from bench import plugins
+from bench import cells, plugins
+from bench.cells import Cell, Cells
 from bench.run import Output, journal, read, read_outputs
 from bench.suite import Options, load_metrics, load_system, run
 from systems._base import Card, Codes
@@ -53,6 +56,46 @@ def test_a_run_survives_the_disk(tiny, tmp_path):
     assert again.score("bitrate").value == pytest.approx(64.0)  # 8000 x 8 bits
     assert {o.status for o in again.outputs} == {"ok"}
     assert (report.folder / again.outputs[0].path).exists()
+
+
+def test_cells_in_columns_are_the_cells(tmp_path):
+    given = {
+        "loud": {
+            "b": Cell("scored", (1.0, 2.5)),
+            "a/한": Cell("failed", (0.0, 3.0), "counted as\nthe worst"),
+            "c": Cell("missing", reason="no output"),
+        },
+        "quiet": {"c": Cell("unscorable", reason="silent"), "b": Cell("scored", (7.0,))},
+    }
+    columns = {name: Cells.of(some) for name, some in given.items()}
+    cells.write(tmp_path / "scores.parquet", columns)
+    found = cells.read(tmp_path / "scores.parquet")
+    assert {name: dict(some) for name, some in found.items()} == given
+    assert list(found["quiet"]) == ["c", "b"]
+    assert [i for i, _ in found["loud"].holes()] == ["a/한", "c"]
+    assert found["loud"].counts() == {"scored": 1, "unscorable": 0, "failed": 1, "missing": 1}
+    assert found["loud"].digest == columns["loud"].digest != found["quiet"].digest
+    rows, there = found["loud"].on(("c", "d", "b"))
+    assert there.tolist() == [False, False, True]
+    assert rows[2].tolist() == [1.0, 2.5]
+    with pytest.raises(ValueError, match=r"differ in length: \[1, 2\]"):
+        Cells.of({"a": Cell("scored", (1.0,)), "b": Cell("scored", (1.0, 2.0))})
+
+
+def test_a_table_of_plain_columns_is_read(tmp_path):
+    table = pa.table(
+        {
+            "metric": ["loud", "loud", "quiet", "quiet"],
+            "id": ["a", "b", "a", "b"],
+            "state": ["scored", "failed", "scored", "scored"],
+            "reason": ["", "broke", "", ""],
+            "row": pa.array([[1.0], [], [2.0, 3.0], [4.0, 5.0]], pa.list_(pa.float64())),
+        }
+    )
+    pq.write_table(table, tmp_path / "scores.parquet")
+    found = cells.read(tmp_path / "scores.parquet")
+    assert dict(found["loud"]) == {"a": Cell("scored", (1.0,)), "b": Cell("failed", (), "broke")}
+    assert found["quiet"]["b"].row == (4.0, 5.0)
 
 
 def test_another_schema_is_refused(tiny, tmp_path):

@@ -1,9 +1,10 @@
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from bench.stats import detectable, holm, interval, paired_p
+from bench.stats import Pair, detectable, detectables, holm, interval, paired_p, paired_ps
 from metrics._base import Metric
 
 
@@ -104,6 +105,37 @@ def test_p_is_small_for_a_real_difference():
 def test_p_needs_the_same_utterances():
     with pytest.raises(ValueError, match=r"\(3, 1\) and \(4, 1\)"):
         paired_p(np.ones((3, 1)), np.ones((4, 1)), [None] * 3, Mean())
+
+
+def test_p_is_the_share_of_all_swaps_that_differ_as_much():
+    # ten utterances: each of the 1024 ways to swap them, one by one
+    rng = np.random.default_rng(11)
+    a, b = rng.standard_normal((2, 10, 1)) + np.array([0.0, 0.6])[:, None, None]
+    observed = abs(a.mean() - b.mean())
+    gaps = []
+    for swaps in itertools.product([False, True], repeat=10):
+        x = [b[i, 0] if s else a[i, 0] for i, s in enumerate(swaps)]
+        y = [a[i, 0] if s else b[i, 0] for i, s in enumerate(swaps)]
+        gaps.append(abs(sum(x) - sum(y)) / 10)
+    exact = np.mean(np.array(gaps) >= observed - 1e-12)
+    assert paired_p(a, b, [None] * 10, Mean(), trials=20000) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("metric", [Mean(), Ratio(), Median()])
+def test_many_pairs_at_once_are_as_one_by_one(metric):
+    rng = np.random.default_rng(12)
+    speakers = list(np.arange(120) % 24)
+    a = rng.uniform(1, 2, (120, 2))
+    others = [a + shift + 0.2 * rng.standard_normal((120, 2)) for shift in (0, 0.01, 0.02, 0.5)]
+    shared = [np.ones(120, bool), np.arange(120) % 5 > 0, np.arange(120) < 90, np.arange(120) < 100]
+    pairs = [Pair(a, b, s) for b, s in zip(others, shared, strict=True)]
+    p = paired_ps([*pairs, Pair(a, a, np.zeros(120, bool))], speakers, metric)
+    sizes = detectables(pairs, speakers, metric)
+    for i, (b, s) in enumerate(zip(others, shared, strict=True)):
+        some = [speakers[j] for j in np.flatnonzero(s)]
+        assert p[i] == pytest.approx(paired_p(a[s], b[s], some, metric, seed=1), abs=0.04)
+        assert sizes[i] == pytest.approx(detectable(a[s], b[s], some, metric, seed=1), rel=0.15)
+    assert p[4] == 1
 
 
 def test_holm_by_hand():
