@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -29,7 +29,7 @@ def mistakes() -> Iterator[None]:
         _stop(str(mistake), 2)
 
 
-def _stop(message: str, status: int) -> None:
+def _stop(message: str, status: int) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(status)
 
@@ -182,10 +182,20 @@ def score(folder: Path, dataset: str, **options: Any) -> None:
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sort", help="Column to rank by; default: the first.")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=1.0, show_default=True)
-@click.option("--format", "style", type=_FORMATS, default="table", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice([*_FORMATS.choices, "html"]),
+    default="table",
+    show_default=True,
+)
 @click.option("--mix-scales", is_flag=True, help="Rank reduced weights with the paper's.")
 @click.option("--intervals", is_flag=True, help="Also intervals, where the format is latex.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
+@click.option(
+    "--audio", type=click.Choice(["opus", "flac", "none"]), default="opus", help="In HTML."
+)
+@click.option("--dataset", help="Spec, for texts and recordings in HTML; default: the runs' own.")
 @click.option("-v", "--verbose", is_flag=True, help="Also the detectable differences.")
 def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
     """Put saved runs into one table, or say why they cannot be compared; shards are joined."""
@@ -195,9 +205,34 @@ def board(runs: tuple[Path, ...], out: Path | None, **options: Any) -> None:
 
     with mistakes():
         records = [read(path) for path in runs]
+        if options["style"] == "html" and not out:
+            _stop("a page goes to a file: --out FILE.html", 2)
     with _verdicts(), Cache() as cache:
-        records = join(records, cache)
-        _show(records, {**options, "as_json": False}, out)
+        whole = join(records, cache)
+        if options["style"] == "html" and out:
+            _page(whole, dict(zip(runs, records, strict=True)), options, out)
+        _show(whole, {**options, "as_json": False}, out)
+
+
+def _page(runs: list, folders: dict[Path, Any], options: dict[str, Any], out: Path) -> None:
+    from bench import plugins
+    from leaderboards import html
+
+    made = _built(runs, options)
+    try:
+        data = _dataset(options["dataset"] or runs[0].dataset, None, None)
+    except (ValueError, FileNotFoundError, plugins.Unavailable) as missing:
+        if options["dataset"]:
+            _stop(str(missing), 2)
+        _note(f"no recordings or texts in the page: {missing}")
+        data = None
+    try:
+        text = html.render(html.collect(made, runs, folders, data), options["audio"])
+    except ImportError as error:
+        _stop(f"the page needs {error.name}: pip install 'speech-bench[report,baselines]'", 2)
+    out.write_text(text, encoding="utf-8")
+    _note(f"{out}, {out.stat().st_size / 1e6:.1f} MB")
+    sys.exit(0 if made.complete else 1)
 
 
 @main.command()
@@ -522,12 +557,12 @@ def _verdicts() -> Iterator[None]:
         _stop(f"a metric has a bug:\n{bug}", 2)
 
 
-def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
+def _built(runs: list, options: dict[str, Any]) -> Leaderboard:
     from bench.plugins import UnknownName
     from leaderboards.board import build
 
     try:
-        made = build(
+        return build(
             runs,
             sort=options["sort"],
             min_coverage=options["min_coverage"],
@@ -535,6 +570,10 @@ def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
         )
     except UnknownName as mistake:
         _stop(str(mistake), 2)
+
+
+def _show(runs: list, options: dict[str, Any], out: Path | None = None) -> None:
+    made = _built(runs, options)
     style = "json" if options["as_json"] else options["style"]
     text = _render(made, style, options["verbose"], intervals=options.get("intervals", False))
     if out:

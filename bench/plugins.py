@@ -15,6 +15,8 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any, Literal
 
+from systems._base import Card
+
 Kind = Literal["metrics", "observers", "systems", "datasets"]
 _HOMES: dict[str, str] = {
     "metrics": "metrics",
@@ -135,8 +137,8 @@ def load(kind: Kind, spec: str, **given: Any) -> Any:
         except PackageNotFoundError as error:
             extra = getattr(plugin, "extra", "") or package
             raise Unavailable(_hint(kind, name, package, extra)) from error
-    if kind == "systems" and dataclasses.is_dataclass(plugin.card):
-        plugin.card = dataclasses.replace(plugin.card, code=code(known[name].partition(":")[0]))
+    if kind == "systems" and isinstance(card := plugin.card, Card):
+        plugin.card = dataclasses.replace(card, code=code(known[name].partition(":")[0]))
     return plugin
 
 
