@@ -331,13 +331,81 @@ def ratings(
 
 
 @main.command("list")
-@click.argument("kind", type=click.Choice(["systems", "metrics", "observers", "datasets"]))
+@click.argument(
+    "kind", type=click.Choice(["systems", "metrics", "observers", "datasets", "papers"])
+)
 def list_(kind: Any) -> None:
     """Print the names of a kind and what each is; nothing is imported."""
+    from bench import paper
     from bench.plugins import summaries
 
-    for name, line in summaries(kind).items():
+    if kind == "papers":
+        found = {name: paper.read(name) for name in paper.names()}
+        lines = {n: f"{p.title} ({p.venue}), {len(p.tables)} tables" for n, p in found.items()}
+    else:
+        lines = summaries(kind)
+    for name, line in lines.items():
         click.echo(f"{name:28}{line}")
+
+
+@main.command()
+@click.argument("name")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--table", "number", help="Only the table of this number.")
+@click.option("--run", "running", is_flag=True, help="First run what of it can be run here.")
+@click.option("--dataset", default="", help="What --run renders; default: the paper's, or demo.")
+@click.option("--metrics", default="", help="Further metrics for --run, with observers you have.")
+@click.option("--limit", type=click.IntRange(1), help="First N utterances, for --run.")
+@click.option("--jobs", type=int, default=0, help="Worker processes; 0: one a core.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "md", "latex", "html", "json"]),
+    default="table",
+    show_default=True,
+)
+def paper(
+    name: str, runs: tuple[Path, ...], number: str | None, running: bool, style: str, **how: Any
+) -> None:
+    """Print a paper's tables, published beside measured, and why they may differ.
+
+    Measured is taken from the folders RUNS, by default from all those in --out.
+    """
+    from bench import paper as library
+    from bench.run import read
+    from bench.suite import Options
+    from leaderboards import paper_tables
+
+    with mistakes():
+        found = library.read(name)
+        tables = [t for t in found.tables if number in (None, t.number)]
+        if number and not tables:
+            _stop(f"{name} has no table {number!r}: {', '.join(t.number for t in found.tables)}", 2)
+        here = runs or sorted(p.parent for p in how["out"].glob("*/run.json"))
+        records = [read(path) for path in here]
+    filled = []
+    for table in tables:
+        figures: Any = {}
+        left_out: list[str] = []
+        if running:
+            timed = any(c.metric.startswith(("rtf", "first_audible")) for c in table.columns)
+            settings = Options(out=how["out"], jobs=how["jobs"], timed=timed)
+            chosen = {k: how[k] for k in ("dataset", "metrics", "limit")}
+            with mistakes(), _verdicts():
+                made, figures, left_out = library.run(table, settings, **chosen, say=_note)
+            records = made + [r for r in records if r.id not in {m.id for m in made}]
+        filled.append(library.fill(table, records, figures, left_out))
+    render: Any = {
+        "table": paper_tables.terminal,
+        "md": paper_tables.markdown,
+        "latex": paper_tables.latex,
+        "html": paper_tables.page,
+    }
+    if style == "json":
+        click.echo(json.dumps(paper_tables.as_json(found, filled), ensure_ascii=False))
+    else:
+        click.echo(render[style](found, filled), nl=False)
 
 
 @main.command()

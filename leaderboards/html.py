@@ -18,11 +18,11 @@ from typing import Any, Literal
 import numpy as np
 import soundfile
 
-from bench import audio, plugins
+from bench import audio, paper, plugins
 from bench.card import ANY_RATE, count_macs, noise
 from bench.datasets._base import Dataset
 from bench.run import Run
-from leaderboards import text
+from leaderboards import paper_tables, text
 from leaderboards.board import BLOCKS, Leaderboard
 from leaderboards.plots import Plot, each, plots
 
@@ -66,7 +66,12 @@ def collect(
                 found = ((o.id, home / o.path) for o in part.outputs if o.path)
                 sounds |= {(run.id, i): path for i, path in found if path.is_file()}
     macs = {r.id: n for r in runs if (n := _macs(r))}
-    return Report(board, runs, list(plots(board, runs, macs)), sounds, dataset)
+    papers = []
+    for name in paper.names():
+        found = paper.read(name)
+        tables = [paper.fill(t, runs) for t in found.tables]
+        papers.append((found.paper, paper_tables.html(found, tables)))
+    return Report(board, runs, list(plots(board, runs, macs)), sounds, dataset, papers)
 
 
 def _macs(run: Run) -> float | None:

@@ -190,6 +190,7 @@ def test_every_view_and_an_unknown_one(browser):
     for view, heading in (
         ("plots", "Plots"),
         ("utterances", "Utterances"),
+        ("papers", "Papers"),
         ("conditions", "Conditions"),
         ("", "Board"),
         ("no-such-view", "Board"),
@@ -205,7 +206,7 @@ def test_small_screens_do_not_scroll_sideways(browser):
     device = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
     try:
-        for view in ("", "plots", "utterances", "utterance/u1", "conditions"):
+        for view in ("", "plots", "papers", "utterances", "utterance/u1", "conditions"):
             go(browser, f"#/{view}")
             wide = browser.execute_script("return document.documentElement.scrollWidth")
             assert wide <= 390, view

@@ -42,7 +42,11 @@ class Dataset:
 
     def limit(self, n: int | None) -> Dataset:
         """Return the first `n` utterances, or all of them for None."""
-        return dataclasses.replace(self, utterances=self.utterances[:n]) if n else self
+        count = len(self.utterances)
+        if n is None or n >= count:
+            return self
+        said = "; ".join(filter(None, [self.notes, f"excerpt: the first {n} of these {count}"]))
+        return dataclasses.replace(self, utterances=self.utterances[:n], notes=said)
 
     def prompts(self) -> Dataset:
         """Return the prompts as the recordings, under the ids of their utterances.
