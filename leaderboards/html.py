@@ -63,8 +63,8 @@ def collect(
         for folder, part in folders.items():
             home = folder.parent if folder.name == "run.json" else folder
             if (part.card, part.seed) == (run.card, run.seed):
-                found = ((o.id, home / o.path) for o in part.outputs if o.path)
-                sounds |= {(run.id, i): path for i, path in found if path.is_file()}
+                made = ((o.id, home / o.path) for o in part.outputs if o.path)
+                sounds |= {(run.id, i): path for i, path in made if path.is_file()}
     macs = {r.id: n for r in runs if (n := _macs(r))}
     papers = []
     for name in paper.names():
