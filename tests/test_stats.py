@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from bench.stats import Pair, detectable, detectables, holm, interval, paired_p, paired_ps
 from metrics._base import Metric
@@ -70,6 +71,15 @@ def test_fast_and_general_resampling_agree():
     assert not Slow().additive
     assert fast.low == pytest.approx(slow.low, abs=0.03)
     assert fast.high == pytest.approx(slow.high, abs=0.03)
+
+
+def test_more_clusters_than_are_drawn_apart_give_the_textbook_s_interval():
+    rows = np.random.default_rng(13).standard_normal((25_000, 1))
+    found = interval(rows, [None] * 25_000, Mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(25_000), rel=0.06)
+    copy = rows + 0.02 * np.random.default_rng(14).standard_normal(rows.shape)
+    z = abs((copy - rows).mean()) / ((copy - rows).std() / np.sqrt(25_000))
+    assert paired_p(rows, copy, [None] * 25_000, Mean()) == pytest.approx(2 * norm.sf(z), abs=0.04)
 
 
 def test_one_speaker_gives_no_interval():
