@@ -296,6 +296,24 @@ def _timed_again(
 
 
 @main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--metric", help="Spec or name; default: all.")
+@click.option("--format", "style", type=click.Choice(["table", "md", "json"]), default="table")
+def history(runs: tuple[Path, ...], metric: str | None, style: str) -> None:
+    """Print metrics over runs, by date and commit; what cannot be compared is a break."""
+    from bench import history as library
+    from bench.run import read
+    from leaderboards import history as tables
+
+    with mistakes():
+        found = list(library.history([read(path) for path in runs], metric))
+    if style == "json":
+        click.echo(json.dumps(tables.as_json(found), ensure_ascii=False))
+    else:
+        click.echo((tables.markdown if style == "md" else tables.terminal)(found), nl=False)
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--test", help="mos, dmos, smos, cmos, mushra or abx, where no column says it.")
 @click.option("--screen", default="none", show_default=True, help="Who is left out: bs1534.")

@@ -11,10 +11,12 @@ import dataclasses
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -102,6 +104,7 @@ class Run:
     speakers: Mapping[str, str | None]  # by utterance id
     scores: tuple[Score, ...] = ()
     schema: int = SCHEMA
+    made: Mapping[str, str] = field(default_factory=dict)  # date (UTC), commit; see `origin`
 
     @property
     def id(self) -> str:
@@ -229,10 +232,22 @@ def read(folder: Path) -> Run:
     return Run(**data)
 
 
-def earlier_timing(folder: Path) -> dict[str, float]:
-    """Return the timing in a finished record; empty where there is none."""
+def origin() -> dict[str, str]:
+    """Return the date, in UTC, and the commit of the repository that this is called in, if any."""
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:  # no git
+        return {"date": date}
+    return {"date": date} | ({"commit": said.stdout.strip()} if said.returncode == 0 else {})
+
+
+def earlier(folder: Path) -> dict[str, Any]:
+    """Return what a finished record says of how it was made; empty where there is none."""
     path = folder / "run.json"
-    return json.loads(path.read_text(encoding="utf-8"))["timing"] if path.exists() else {}
+    data = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {k: data[k] for k in ("timing", "made") if data.get(k)}
 
 
 def read_outputs(folder: Path) -> tuple[Output, ...]:

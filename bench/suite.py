@@ -18,7 +18,7 @@ from bench.datasets._base import Dataset, Utterance
 from bench.generate import Generation, contents
 from bench.isolate import Isolated
 from bench.progress import stage
-from bench.run import Output, Run, earlier_timing, file_name, host, run_id, save
+from bench.run import Output, Run, earlier, file_name, host, origin, run_id, save
 from bench.score import Policy, Scoring
 from bench.totals import added
 from metrics._base import Metric
@@ -137,10 +137,10 @@ def run(
         scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
         timing = {"load_seconds": getattr(system, "load_seconds", 0.0)}
         timing |= {"warm_up_seconds": generation.warm_up_seconds}
-        if not generation.made:  # a record keeps the timing it was made with
-            timing = earlier_timing(folder) or timing
-        timing |= _percentiles(scoring.outputs)
-        record = _record(system.card, dataset, whole, options, machine, timing, scoring, scores)
+        kept = {} if generation.made else earlier(folder)  # a record keeps the timing it had
+        timing = kept.get("timing", timing) | _percentiles(scoring.outputs)
+        born, card = kept.get("made") or origin(), system.card
+        record = _record(card, dataset, whole, options, machine, timing, born, scoring, scores)
         save(record, folder)
         for name, heard in scoring.heard.items():
             observe.save(heard, folder / "observations" / f"{name}.jsonl")
@@ -172,7 +172,8 @@ def score_folder(
         folder = options.out / _folder_name(card, dataset, run_id(card, whole, options.seed))
         pairs = list(zip(dataset.utterances, outputs, strict=True))
         scoring, scores = _measure(metrics, cache, audio, dataset, pairs, options)
-        record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
+        born = earlier(folder).get("made") or origin()
+        record = _record(card, dataset, whole, options, host(), {}, born, scoring, scores)
         save(record, folder)
         for name, heard in scoring.heard.items():
             observe.save(heard, folder / "observations" / f"{name}.jsonl")
@@ -197,7 +198,8 @@ def shuffled(dataset: Dataset, metrics: list[Metric], options: Options) -> tuple
         outputs = [_stand_in(u, other.get(u.id), folder, cache) for u in dataset.utterances]
         pairs = list(zip(dataset.utterances, outputs, strict=True))
         scoring, scores = _measure(metrics, cache, folder, dataset, pairs, options)
-        record = _record(card, dataset, whole, options, host(), {}, scoring, scores)
+        born = earlier(folder).get("made") or origin()
+        record = _record(card, dataset, whole, options, host(), {}, born, scoring, scores)
         save(record, folder)
         made = sum(o.status == "ok" for o in outputs)
         return record, Report(folder, made, 0, scoring.computed, scoring.cached)
@@ -302,6 +304,7 @@ def _record(
     options: Options,
     machine: dict,
     timing: dict,
+    made: dict[str, str],
     scoring: Scoring,
     scores: tuple,
 ) -> Run:
@@ -318,6 +321,7 @@ def _record(
         outputs=scoring.outputs,
         speakers={u.id: u.speaker for u in dataset.utterances},
         scores=scores,
+        made=made,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
+from bench.history import Series, history
 from bench.run import Run, Score
 from leaderboards.board import Leaderboard, Row
 
@@ -63,6 +64,9 @@ def plots(
         leader = next((r for r in board.rows if r.rank == 1), None)
         if leader and len(board.rows) > 1:
             yield _differences(board, board.sort, leader, first.speakers)
+        series = [s for s in history(runs, board.sort) if len(s.points) > 1]
+        if series:
+            yield _history(series)
 
 
 def _of(rows: Sequence[Row], metric: str) -> list[tuple[Row, Score]]:
@@ -231,6 +235,25 @@ def _differences(
         "values, bar: its 95 % interval over speakers."
     )
     return Plot(f"{best.title}: paired differences", caption, svg)
+
+
+def _history(found: Sequence[Series]) -> Plot:
+    with _drawing(1, height=3.2, width=7.5) as (figure, (ax,)):
+        for at, series in enumerate(found):
+            look, known = _look(at), [p for p in series.points if p.score.value is not None]
+            starts = [i for i, p in enumerate(known) if p.breaks]
+            edges = zip([0, *starts], [*starts, len(known)], strict=True)
+            for first, last in edges:  # a line ends at a break
+                part = known[first:last]
+                dates = [p.date.partition("+")[0].replace("T", "\n") or p.run for p in part]
+                name = series.system if first == 0 else None
+                ax.plot(dates, [p.score.value or 0.0 for p in part], label=name, **look)
+        ax.tick_params(axis="x", labelsize=7)
+        ax.set_ylabel(_named(found[0].points[0].score))
+        ax.legend(fontsize=7, frameon=False)
+        svg = _svg(figure)
+    caption = "Runs of the same system by date; where a line ends, values cannot be compared."
+    return Plot(f"{found[0].points[0].score.title}: over time", caption, svg)
 
 
 def _look(at: int) -> dict[str, Any]:
