@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -62,12 +63,38 @@ def snac(folder):
     return lambda x, codes: (net.encode(x), None)
 
 
-MADE = {f.__name__: f for f in (encodec, dac, mimi, snac)}
+def speechtokenizer(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("speechtokenizer", reason="pip install 'speech-bench[baselines]'")
+        from speechtokenizer.model import SpeechTokenizer
+
+    config = {"n_filters": 4, "strides": [8, 5, 4, 2], "dimension": 16, "semantic_dimension": 24}
+    config |= {"bidirectional": True, "dilation_base": 2, "residual_kernel_size": 3}
+    config |= {"n_residual_layers": 1, "lstm_layers": 1, "activation": "ELU"}
+    config |= {"codebook_size": 1024, "n_q": 8, "sample_rate": 16000}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        net = SpeechTokenizer(config).eval()
+    for layer in net.quantizer.vq.layers:  # a codebook that was never used is all zeros
+        layer._codebook.embed.data.normal_(std=0.05)
+    place = folder / "speechtokenizer_hubert_avg"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text(json.dumps(config))
+    torch.save(net.state_dict(), place / "SpeechTokenizer.pt")
+    return lambda x, codes: (
+        net.encode(torch.nn.functional.pad(x, (0, -x.shape[-1] % 320)))[:, 0],
+        lambda: net.decode(codes[:, None]),
+    )
+
+
+MADE = {f.__name__: f for f in (encodec, dac, mimi, snac, speechtokenizer)}
 PUBLISHED = {  # sample rate, kbps of the default, frames a second: by papers and model cards
     "encodec": (24000, 6.0, 75.0),
     "dac": (16000, 6.0, 50.0),
     "mimi": (24000, 1.1, 12.5),
     "snac": (24000, 0.984375, 46.875),
+    "speechtokenizer": (16000, 4.0, 50.0),
 }
 
 
@@ -133,11 +160,12 @@ def test_a_run_has_coverage_and_bitrate(made, tiny, tmp_path):
     assert record.score("bitrate").value > 0.9
 
 
-@pytest.mark.parametrize("made", ["encodec", "dac", "mimi"], indirect=True)
+@pytest.mark.parametrize("made", ["encodec", "dac", "mimi", "speechtokenizer"], indirect=True)
 def test_fewer_codebooks_are_the_first_ones(made, speech):
     name, system, _ = made
     wav = speech(system.card.sample_rate, 0.5)
-    some = {"encodec": "kbps=3", "dac": "kbps=2.5", "mimi": "codebooks=3"}[name]
+    rates = {"encodec": "kbps=3", "dac": "kbps=2.5", "mimi": "codebooks=3"}
+    some = rates.get(name, "kbps=1")
     place = system.card.name.rpartition("weights=")[2]
     fewer = plugins.load("systems", f"{name}:{some},weights={place}").encode(wav)
     full = system.encode(wav)
@@ -164,6 +192,7 @@ def test_snac_draws_its_noise_anew_from_one_seed(tmp_path):
         ("encodec", "kbps=7", "kbps=7 is none of 1.5, 3, 6, 12, 24"),
         ("dac", "kbps=6.2", "kbps=6.2 is no multiple of 0.5 up to 6"),
         ("mimi", "codebooks=13", "codebooks=13 is outside 1 to 12"),
+        ("speechtokenizer", "kbps=4.5", "kbps=4.5 is no multiple of 0.5 up to 4"),
     ],
 )
 def test_a_rate_that_is_not_there(name, given, part, tmp_path):
@@ -176,9 +205,10 @@ def test_a_rate_that_is_not_there(name, given, part, tmp_path):
 def test_weights_that_are_not_there(name, tmp_path, monkeypatch):
     MADE[name](tmp_path / "w")
     monkeypatch.setenv("BENCH_OFFLINE", "1")
-    with pytest.raises(FileNotFoundError, match="--offline, or put config"):
+    with pytest.raises(FileNotFoundError, match=r"--offline, or put .*config\.json"):
         plugins.load("systems", f"{name}:weights=nobody/nothing")
-    os.remove(next(p for p in (tmp_path / "w").iterdir() if p.suffix != ".json"))
+    files = (p for p in (tmp_path / "w").rglob("*") if p.is_file() and p.suffix != ".json")
+    os.remove(next(files))
     with pytest.raises(FileNotFoundError, match="has no "):
         plugins.load("systems", f"{name}:weights={tmp_path / 'w'}")
 
