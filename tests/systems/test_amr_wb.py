@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_another_decoder_agrees(speech):
 
 def test_card_and_refusal():
     card = AmrWb(6.6).card
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
     with pytest.raises(ValueError, match=r"kbps=7 is none of 6\.6, 8\.85"):
         AmrWb(7)
 

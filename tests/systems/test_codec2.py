@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,7 +107,7 @@ def test_more_bits_sound_closer(speech, spectral_distance):
 def test_card():
     assert Codec2("700c").card.name == Codec2(700).card.name == "codec2:mode=700C"
     card = Codec2(2400).card
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
     assert card.latency_seconds == 0.04
     assert card.versions[0].startswith("pycodec2==")
 

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_quality_rises_with_rate(speech):
 
 def test_card():
     card = Lc3(kbps=40, frame_ms=7.5, sample_rate=16000).card
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
     # 40 kbps * 7.5 ms / 8 = 37.5 bytes, of which 37 are left: 37 * 8 / 7.5 kbps
     assert card.bitrates == (pytest.approx(39.4667, abs=1e-4),)
     assert card.latency_seconds == pytest.approx(0.0115)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,7 @@ def test_quality_rises_with_rate(speech, spectral_distance):
 def test_card():
     card = Mp3(kbps=32, sample_rate=24000).card
     assert card.name == "mp3:kbps=32,sample_rate=24000"
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
 
 
 @pytest.mark.parametrize(

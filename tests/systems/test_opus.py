@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_silence_stays_silent():
 def test_card():
     card = Opus(kbps=9.5, vbr=True, frame_ms=40, sample_rate=48000).card
     assert card.name == "opus:kbps=9.5,vbr=true,frame_ms=40,sample_rate=48000"
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
     assert card.latency_seconds == pytest.approx(0.0465)
     assert card.frame_rate == 25
     assert any(v.startswith("libavcodec==") for v in card.versions)

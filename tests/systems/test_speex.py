@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def test_quality_rises_with_rate(speech, spectral_distance):
 def test_card_and_refusal():
     card = Speex(8).card
     assert card.latency_seconds == pytest.approx(0.034, abs=5e-4)  # as the manual says
-    assert plugins.load("systems", card.name).card == card
+    assert replace(plugins.load("systems", card.name).card, code="") == card
     with pytest.raises(ValueError, match="quality=11 is outside 0 to 10"):
         Speex(11)
 
