@@ -243,6 +243,7 @@ def _page(runs: list, folders: dict[Path, Any], options: dict[str, Any], out: Pa
     "--format", "style", type=click.Choice(["table", "md", "json", "junit"]), default="table"
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write there instead of printing.")
+@click.option("--page", default="", metavar="URL", help="HTML board that --format md links to.")
 @click.option("--rerun", is_flag=True, help="Time both systems again, in alternation.")
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True, help="Of --rerun.")
 @click.option("--dataset", help="What --rerun renders; default: what the runs rendered.")
@@ -250,7 +251,7 @@ def _page(runs: list, folders: dict[Path, Any], options: dict[str, Any], out: Pa
 @click.option("--base-python", metavar="PYTHON", help="Interpreter with the base's code.")
 @click.option("--new-python", metavar="PYTHON", help="Interpreter with the new code.")
 def compare(
-    base: Path, new: Path, gate: Path | None, style: str, out: Path | None, **again: Any
+    base: Path, new: Path, gate: Path | None, style: str, out: Path | None, page: str, **again: Any
 ) -> None:
     """Say whether run NEW is worse than run BASE: 0 no, 1 yes, 3 cannot tell."""
     from bench import compare as library
@@ -265,8 +266,8 @@ def compare(
     if style == "json":
         text = json.dumps(verdicts.as_json(found), indent=1) + "\n"
     else:
-        render = {"table": verdicts.terminal, "md": verdicts.markdown, "junit": verdicts.junit}
-        text = render[style](found)
+        render = {"table": verdicts.terminal, "junit": verdicts.junit}
+        text = verdicts.markdown(found, page) if style == "md" else render[style](found)
     if out:
         out.write_text(text, encoding="utf-8")
     else:

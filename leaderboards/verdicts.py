@@ -6,6 +6,7 @@ import dataclasses
 import io
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
 from bench.compare import Comparison, Row
@@ -39,8 +40,8 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def conditions(found: Comparison) -> Iterator[str]:
-    """Yield the lines under the table."""
+def conditions(found: Comparison, page: str = "") -> Iterator[str]:
+    """Yield the lines under the table; with a `page`, utterances are links into it."""
     yield _SAID[found.status]
     yield f"base {found.base}, new {found.new}, data {found.dataset} ({found.dataset_digest})"
     clusters = sorted({r.clusters for r in found.rows if r.clusters})
@@ -59,9 +60,14 @@ def conditions(found: Comparison) -> Iterator[str]:
         if row.verdict == "not gated":
             yield f"not gated: {row.title}: {row.reason}"
         elif row.worst and not row.passes:
-            worst = ", ".join(f"{i} ({d:+.{row.digits}f})" for i, d in row.worst)
+            worst = ", ".join(f"{_linked(i, page)} ({d:+.{row.digits}f})" for i, d in row.worst)
             yield f"{row.title}, worst utterances: {worst}"
     yield from (f"{r.title}: {r.signature}" for r in found.rows)
+
+
+def _linked(utterance: str, page: str) -> str:
+    """Return Markdown that leads to the utterance's own place in an HTML board."""
+    return f"[{utterance}]({page}#/utterance/{quote(utterance)})" if page else utterance
 
 
 def terminal(found: Comparison) -> str:
@@ -82,9 +88,14 @@ def terminal(found: Comparison) -> str:
     return "\n".join([*kept, "", *conditions(found)]) + "\n"
 
 
-def markdown(found: Comparison) -> str:
-    """Return what a bot would write under a pull request."""
-    said, *rest = conditions(found)
+def markdown(found: Comparison, page: str = "") -> str:
+    """Return what a bot would write under a pull request.
+
+    Args:
+        found: the comparison.
+        page: address of an HTML board of both runs; the worst utterances lead into it.
+    """
+    said, *rest = conditions(found, page)
     rows = [list(HEADS), ["---"] * len(HEADS), *(cells(r) for r in found.rows)]
     table = "".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |\n" for r in rows)
     return f"**{said}**\n\n{table}\n" + "".join(f"* {line}\n" for line in rest)

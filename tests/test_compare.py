@@ -1,7 +1,9 @@
 """Verdicts between two runs: hand-made rows, so that the right answer is known beforehand."""
 
 import json
+import re
 import sys
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -262,6 +264,12 @@ def test_formats(runs):
     table = [line for line in lines if line.startswith("|")]
     assert lines[0] == "**regression**"
     assert {line.count("|") for line in table} == {len(verdicts.HEADS) + 1}
+    linked = ("--format", "md", "--page", "https://ci.example/board.html")
+    text = bench(runs / "base", runs / "worse", *linked).stdout
+    ((name, place),) = re.findall(r"\[([^\]]+)\]\(https://ci\.example/board\.html(#\S+?)\)", text)[
+        :1
+    ]
+    assert place == f"#/utterance/{quote(name)}"
 
 
 def test_rerun_times_both_in_one_sitting(tiny_path, tmp_path):
