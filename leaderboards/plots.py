@@ -20,6 +20,7 @@ from leaderboards.board import Leaderboard, Row
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
 MARKERS = "osD^vPX*"
 _INK = "#010203"  # stands for the page's own colour
+_AROUND = sorted(range(-64, 65, 4), key=abs)  # points above or below, for a name
 _SPEAKERS = 40  # with more, a line for each could not be read
 
 
@@ -101,8 +102,12 @@ def _trade_off(
     axis: tuple[str, str, str],
 ) -> Plot:
     name, unit, said = axis
-    with _drawing(len(metrics), height=3.4) as (figure, axes):
-        for ax, metric in zip(axes, metrics, strict=True):
+    columns = min(2, len(metrics))
+    lines = -(-len(metrics) // columns)
+    with _drawing(columns, height=3.4 * lines, width=4.8 * columns, lines=lines) as (figure, axes):
+        for ax in axes[len(metrics) :]:
+            ax.set_axis_off()
+        for ax, metric in zip(axes, metrics, strict=False):
             found = [(r, s) for r, s in _of(rows, metric) if s.value is not None]
             better = found[0][1].better if found else "higher"
             for row, score in found:
@@ -112,23 +117,49 @@ def _trade_off(
                     cost[row.run], y, yerr=[[abs(e - y)] for e in ends], capsize=2, **_look(at),
                     markerfacecolor="none" if row.scale in {"reduced", "anchor"} else None,
                 )  # fmt: skip
-                ax.annotate(
-                    row.system, (cost[row.run], y), xytext=(5, 4),
-                    textcoords="offset points", fontsize=7,
-                )  # fmt: skip
             front = pareto([(cost[r.run], s.value or 0) for r, s in found], better)
             ax.plot(*zip(*front, strict=True), color=_INK, lw=0.8, ls="--", zorder=0)
             ax.set_xscale("log")
-            ax.margins(x=0.15)
+            ax.margins(x=0.15, y=0.1)
             _log_ticks(ax, [cost[r.run] for r, _ in found])
             ax.set_xlabel(f"{name}{f' ({unit})' if unit else ''}")
             ax.set_ylabel(_named(found[0][1]))
+        figure.draw_without_rendering()  # now the axes have their places
+        for ax, metric in zip(axes, metrics, strict=False):
+            found = [(r, s) for r, s in _of(rows, metric) if s.value is not None]
+            _label(ax, [(r.system, cost[r.run], s.value or 0.0) for r, s in found])
         svg = _svg(figure)
     caption = (
         f"Quality against {said}. Bars: 95 % intervals; dashed: systems that no other beats in "
         "both; hollow: reduced weights or anchors."
     )
     return Plot(f"Quality against {name}", caption, svg)
+
+
+def _label(ax: Any, points: Sequence[tuple[str, float, float]]) -> None:
+    """Write a name beside each point, where no other name or point is; a line leads to far ones."""
+    scale = 72 / ax.figure.dpi
+    places = ax.transData.transform([p[1:] for p in points]) * scale
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
+    for (name, *point), (x, y) in sorted(
+        zip(points, places, strict=True), key=lambda both: -both[1][1]
+    ):
+        wide = 3.9 * len(name)
+        spots = [(dx, dy) for dy in _AROUND for dx in (6, -6 - wide)]
+        boxes = {(dx, dy): (x + dx, y + dy - 3, x + dx + wide, y + dy + 4) for dx, dy in spots}
+        free = (at for at in spots if not any(_meet(boxes[at], other) for other in taken))
+        spot = next(free, spots[0])
+        taken.append(boxes[spot])
+        ax.annotate(
+            name, point, xytext=(max(spot[0], -6), spot[1]), textcoords="offset points",
+            fontsize=7, va="center", ha="left" if spot[0] > 0 else "right",
+            arrowprops={"arrowstyle": "-", "lw": 0.4, "color": _INK, "shrinkB": 3}
+            if abs(spot[1]) > 8 else None,
+        )  # fmt: skip
+
+
+def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _log_ticks(ax: Any, values: Sequence[float]) -> None:
@@ -261,8 +292,10 @@ def _look(at: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _drawing(columns: int, *, height: float, width: float = 0) -> Iterator[tuple[Any, list[Any]]]:
-    """Give a figure and a row of axes; nothing of their style leaks into the process."""
+def _drawing(
+    columns: int, *, height: float, width: float = 0, lines: int = 1
+) -> Iterator[tuple[Any, list[Any]]]:
+    """Give a figure and its axes, line by line; nothing of their style leaks into the process."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -272,7 +305,7 @@ def _drawing(columns: int, *, height: float, width: float = 0) -> Iterator[tuple
     style |= {"axes.spines.top": False, "axes.spines.right": False, "grid.color": _INK}
     with mpl.rc_context(style):
         figure = Figure(figsize=(width or 3.6 * columns, height), layout="constrained")
-        yield figure, list(figure.subplots(1, columns, squeeze=False)[0])
+        yield figure, list(figure.subplots(lines, columns, squeeze=False).flat)
 
 
 def _svg(figure: Any) -> str:
