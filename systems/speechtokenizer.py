@@ -9,7 +9,7 @@ Traps:
     Where the last stride does not divide a recording the network ends up to 20 ms early; zeros
     are put at the end of what goes in, as many as fill the frame.
     Importing the model imports its trainer, so the package needs more than it declares: beartype
-    and tensorboard. The extra `baselines` brings them.
+    and tensorboard. The extra `tokenizers` brings them.
 """
 
 from __future__ import annotations

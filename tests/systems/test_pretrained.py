@@ -66,7 +66,7 @@ def snac(folder):
 def speechtokenizer(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pytest.importorskip("speechtokenizer", reason="pip install 'speech-bench[baselines]'")
+        pytest.importorskip("speechtokenizer", reason="pip install 'speech-bench[tokenizers]'")
         from speechtokenizer.model import SpeechTokenizer
 
     config = {"n_filters": 4, "strides": [8, 5, 4, 2], "dimension": 16, "semantic_dimension": 24}
